@@ -1,0 +1,128 @@
+import type { Width } from '../vfio/width.js';
+
+/** What a run of text is, for the sinks to show by colour; the text alone always says it too. */
+export type Role =
+  | 'plain'
+  | 'heading'
+  | 'name'
+  | 'address'
+  | 'value'
+  | 'changed'
+  | 'good'
+  | 'warning'
+  | 'fault'
+  | 'dim';
+
+export interface Span {
+  readonly text: string;
+  readonly role: Role;
+}
+
+/** One cell of a table or field: plain text, or spans. Text that came from a device or a file is escaped by the sinks. */
+export type Cell = string | readonly Span[];
+
+/** Lines of text as they are. */
+export interface TextView {
+  readonly kind: 'text';
+  readonly lines: readonly Cell[];
+}
+
+/** Labelled values, one a line. `data` is what --json prints in their stead, if given. */
+export interface FieldsView {
+  readonly kind: 'fields';
+  readonly title?: string;
+  readonly fields: readonly { readonly label: string; readonly value: Cell; readonly note?: Cell }[];
+  readonly data?: unknown;
+}
+
+export interface Column {
+  readonly key: string;
+  readonly header: string;
+  readonly align?: 'left' | 'right';
+  /** The column that is cut first when the screen is too narrow; others are kept whole. */
+  readonly shrink?: boolean;
+}
+
+export interface TableView {
+  readonly kind: 'table';
+  readonly title?: string;
+  readonly columns: readonly Column[];
+  readonly rows: readonly Readonly<Record<string, Cell>>[];
+  /** Shown in place of the table where there are no rows. */
+  readonly empty?: string;
+  /** What --json prints in place of the rows. */
+  readonly data?: unknown;
+}
+
+/** A cell that could not be read: its index in the view's cells, and why (one short reason, an errno's name first). */
+export interface CellFault {
+  readonly index: number;
+  readonly reason: string;
+}
+
+/** Consecutive accesses of one width in one space: what peek and dump show. */
+export interface CellsView {
+  readonly kind: 'cells';
+  /** 'words': offset and values (peek); 'bytes': hexdump with an ASCII column (dump). */
+  readonly style: 'words' | 'bytes';
+  readonly space: string;
+  /** Byte offset of the first cell in its space. A bigint for an address space such as iova. */
+  readonly offset: number | bigint;
+  readonly width: Width;
+  /** Bytes from one cell to the next; 0 reads one place again and again (a FIFO). */
+  readonly stride: number;
+  readonly count: number;
+  /** The raw bytes of the cells, packed, little endian: count * width / 8 of them. Bytes of faulted cells are meaningless. */
+  readonly bytes: Uint8Array;
+  readonly faults: readonly CellFault[];
+  /** Name of the register at the first cell, where a map knows it. */
+  readonly name?: string;
+}
+
+/** One value read: `peek` of one cell, the hot path of scripts. */
+export interface ReadView {
+  readonly kind: 'read';
+  readonly space: string;
+  readonly offset: number | bigint;
+  readonly width: Width;
+  readonly value: number | bigint;
+  readonly name?: string;
+}
+
+/** One write, as old -> (value:mask) -> written, and read back where asked. */
+export interface WriteView {
+  readonly kind: 'write';
+  readonly space: string;
+  readonly offset: number | bigint;
+  readonly width: Width;
+  /** The value read before, for masked writes only: an unmasked write reads nothing. */
+  readonly old?: number | bigint;
+  readonly value: number | bigint;
+  readonly mask?: bigint;
+  readonly written: number | bigint;
+  readonly readBack?: number | bigint;
+  readonly name?: string;
+}
+
+export interface Instruction {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+  readonly mnemonic: string;
+  readonly operands: string;
+}
+
+export interface DisassemblyView {
+  readonly kind: 'disassembly';
+  readonly space: string;
+  readonly architecture: string;
+  readonly instructions: readonly Instruction[];
+}
+
+/** Several views after another, as one answer. */
+export interface AllView {
+  readonly kind: 'all';
+  readonly views: readonly View[];
+}
+
+/** What a command has to show: plain data, rendered elsewhere (render.ts) and written by a sink. */
+export type View = TextView | FieldsView | TableView | CellsView | ReadView | WriteView | DisassemblyView | AllView;
