@@ -1,0 +1,199 @@
+import type { Width } from './width.js';
+
+/** A read or write that was made, one access each. `value` is absent where it faulted. */
+export interface AccessEntry {
+  readonly kind: 'read' | 'write';
+  readonly sequence: number;
+  /** CLOCK_MONOTONIC in nanoseconds, taken right after the access. */
+  readonly time: number;
+  readonly space: string;
+  readonly offset: number;
+  readonly width: Width;
+  readonly value?: number | bigint;
+  readonly fault?: string;
+}
+
+/** Many accesses of one width made in one go: `count` of them, `stride` bytes apart. */
+export interface BlockEntry {
+  readonly kind: 'read-block' | 'write-block';
+  readonly sequence: number;
+  readonly time: number;
+  readonly space: string;
+  readonly offset: number;
+  readonly width: Width;
+  readonly count: number;
+  readonly stride: number;
+  readonly faults: number;
+}
+
+/** The kinds of what happens beside accesses. */
+export type HappeningKind =
+  | 'command'
+  | 'open'
+  | 'close'
+  | 'lost'
+  | 'reset'
+  | 'irq'
+  | 'irq-control'
+  | 'dma'
+  | 'bind'
+  | 'error'
+  | 'note';
+
+/** Anything else that happened: what it was in words, and its particulars as data for JSON. */
+export interface HappeningEntry {
+  readonly kind: HappeningKind;
+  readonly sequence: number;
+  readonly time: number;
+  readonly text: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+export type JournalEntry = AccessEntry | BlockEntry | HappeningEntry;
+
+/** CLOCK_MONOTONIC in nanoseconds as a number (exact up to 104 days of uptime, then to 2 ns). */
+export function monotonicNs(): number {
+  const now = process.hrtime();
+  return now[0] * 1e9 + now[1];
+}
+
+const SLOT = 4;
+const TIME = 0;
+const OFFSET = 1;
+const META = 2;
+const VALUE = 3;
+
+// META of a plain access: width (bits 0..6), write (bit 7), 64-bit value (bit 8), space (from bit 9). -1: see `extras`.
+const WRITE = 0x80;
+const WIDE = 0x100;
+const SPACE_SHIFT = 9;
+const EXTRA = -1;
+
+/**
+ * What happened on one device, in order, with monotonic times: a ring of fixed memory whose oldest entries make room.
+ * Plain accesses cost a few typed-array stores; everything else is kept as an object.
+ */
+export class Journal {
+  readonly capacity: number;
+  readonly #mask: number;
+  readonly #slots: Float64Array;
+  readonly #wide: BigUint64Array;
+  readonly #extras = new Map<number, Exclude<JournalEntry, AccessEntry> | AccessEntry>();
+  readonly #spaces: string[] = [];
+  readonly #listeners = new Set<(entry: JournalEntry) => void>();
+  #listening = false;
+  #next = 0;
+
+  /** `capacity` entries are kept, rounded up to a power of two; an entry takes 32 bytes. */
+  constructor(capacity = 65536) {
+    this.capacity = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
+    this.#mask = this.capacity - 1;
+    this.#slots = new Float64Array(this.capacity * SLOT);
+    this.#wide = new BigUint64Array(this.#slots.buffer);
+  }
+
+  /** A number for `name`, to be passed to `read` and `write`. */
+  registerSpace(name: string): number {
+    const known = this.#spaces.indexOf(name);
+    return known >= 0 ? known : this.#spaces.push(name) - 1;
+  }
+
+  /** Records one read that answered. */
+  read(space: number, width: Width, offset: number, value: number | bigint): void {
+    this.#access(space, width, offset, value);
+  }
+
+  /** Records one write that went through. */
+  write(space: number, width: Width, offset: number, value: number | bigint): void {
+    this.#access(space, width | WRITE, offset, value);
+  }
+
+  #access(space: number, meta: number, offset: number, value: number | bigint): void {
+    const sequence = this.#next++;
+    const at = (sequence & this.#mask) * SLOT;
+    if (this.#slots[at + META] === EXTRA) this.#extras.delete(sequence - this.capacity);
+    this.#slots[at + TIME] = monotonicNs();
+    this.#slots[at + OFFSET] = offset;
+    if (typeof value === 'number') {
+      this.#slots[at + META] = meta + space * 2 ** SPACE_SHIFT;
+      this.#slots[at + VALUE] = value;
+    } else {
+      this.#slots[at + META] = meta + WIDE + space * 2 ** SPACE_SHIFT;
+      this.#wide[at + VALUE] = value;
+    }
+    if (this.#listening) this.#tell(sequence);
+  }
+
+  /** Records an access that faulted. */
+  fault(kind: 'read' | 'write', space: string, width: Width, offset: number, fault: string): void {
+    this.#extra((sequence, time) => ({ kind, sequence, time, space, offset, width, fault }));
+  }
+
+  /** Records a block of accesses. */
+  block(entry: Omit<BlockEntry, 'sequence' | 'time'>): void {
+    this.#extra((sequence, time) => ({ ...entry, sequence, time }));
+  }
+
+  /** Records anything else; `time` where it was taken elsewhere (an interrupt's arrival). */
+  note(kind: HappeningKind, text: string, data?: Readonly<Record<string, unknown>>, time?: number): void {
+    this.#extra((sequence, now) => ({ kind, sequence, time: time ?? now, text, ...(data && { data }) }));
+  }
+
+  #extra(make: (sequence: number, time: number) => JournalEntry): void {
+    const sequence = this.#next++;
+    const at = (sequence & this.#mask) * SLOT;
+    if (this.#slots[at + META] === EXTRA) this.#extras.delete(sequence - this.capacity);
+    this.#slots[at + META] = EXTRA;
+    this.#extras.set(sequence, make(sequence, monotonicNs()));
+    if (this.#listening) this.#tell(sequence);
+  }
+
+  #tell(sequence: number): void {
+    const entry = this.#at(sequence);
+    if (entry) for (const listener of this.#listeners) listener(entry);
+  }
+
+  #at(sequence: number): JournalEntry | undefined {
+    const at = (sequence & this.#mask) * SLOT;
+    const meta = this.#slots[at + META] ?? 0;
+    if (meta === EXTRA) return this.#extras.get(sequence);
+    return {
+      kind: meta & WRITE ? 'write' : 'read',
+      sequence,
+      time: this.#slots[at + TIME] ?? 0,
+      space: this.#spaces[Math.floor(meta / 2 ** SPACE_SHIFT)] ?? '?',
+      offset: this.#slots[at + OFFSET] ?? 0,
+      width: (meta & 0x7f) as Width,
+      value: (meta & WIDE ? this.#wide[at + VALUE] : this.#slots[at + VALUE]) ?? 0,
+    };
+  }
+
+  /** Entries recorded so far, those that have left the ring included; also the next entry's sequence number. */
+  get recorded(): number {
+    return this.#next;
+  }
+
+  /** Entries that made room for newer ones. */
+  get dropped(): number {
+    return Math.max(0, this.#next - this.capacity);
+  }
+
+  /** The kept entries from `sequence` on, oldest first, up to what is there when the walk starts. */
+  *entries(sequence = 0): Generator<JournalEntry> {
+    const end = this.#next;
+    for (let at = Math.max(sequence, this.dropped); at < end; at += 1) {
+      const entry = at >= this.dropped ? this.#at(at) : undefined;
+      if (entry) yield entry;
+    }
+  }
+
+  /** Calls `listener` for each entry as it is recorded; the returned function ends that. */
+  follow(listener: (entry: JournalEntry) => void): () => void {
+    this.#listeners.add(listener);
+    this.#listening = true;
+    return () => {
+      this.#listeners.delete(listener);
+      this.#listening = this.#listeners.size > 0;
+    };
+  }
+}
