@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { LabError } from './command.js';
+import { prepare } from './guest.js';
+import { builtKernel, type Arch } from './kernel.js';
+import { buildFolder, cacheFolder } from './project.js';
+
+const USAGE = `usage: npm run lab -- [--verbose] [--build-kernels] [x86_64|arm64] [NAME...]
+
+Boots guests under QEMU and runs the tests of test/lab in them: all, those of one guest, or those whose name contains NAME.
+  --verbose        show the guests' consoles and output while they run
+  --build-kernels  build the kernels into .lab (unless they are there) and end; prebuilt ones are not looked at
+VFIODBG_LAB_KERNELS names a folder of prebuilt kernels (x86_64-bzImage, arm64-Image.gz).`;
+
+const ARCHES: readonly Arch[] = ['x86_64', 'arm64'];
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  // Anything but a LabError is a bug of the lab, and its place matters.
+  process.stderr.write(
+    `lab: ${error instanceof LabError ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+  );
+  return 1;
+});
+
+async function main(args: readonly string[]): Promise<number> {
+  const request = parse(args);
+  if (typeof request === 'string') {
+    process.stderr.write(`${request}\n\n${USAGE}\n`);
+    return 2;
+  }
+  if (request.help) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  if (request.buildKernels) {
+    for (const arch of request.arches) say(`kernel: ${await builtKernel(arch, say)}`);
+    return 0;
+  }
+  await removeOldResults();
+  const files = request.arches.flatMap((arch) => testFiles(arch, request.names));
+  if (files.length === 0) {
+    const all = ARCHES.flatMap((arch) => testFiles(arch, []).map((file) => `${arch} ${testName(file)}`));
+    throw new LabError(`no test matches ${request.names.join(' ')}. There are:\n  ${all.join('\n  ')}`);
+  }
+  for (const arch of request.arches.filter((each) => testFiles(each, request.names).length > 0)) {
+    say(`${arch} kernel: ${(await prepare(arch, say)).kernel}`);
+  }
+  return runTests(files, request.verbose);
+}
+
+interface Request {
+  arches: readonly Arch[];
+  names: readonly string[];
+  verbose: boolean;
+  buildKernels: boolean;
+  help: boolean;
+}
+
+/** The request, or what is wrong with it. */
+function parse(args: readonly string[]): Request | string {
+  const options = {
+    verbose: { type: 'boolean', default: false },
+    'build-kernels': { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  } as const;
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const chosen = ARCHES.filter((arch) => positionals.includes(arch));
+    const names = positionals.filter((word) => !ARCHES.some((arch) => arch === word));
+    const { verbose, help } = values;
+    return { arches: chosen.length > 0 ? chosen : ARCHES, names, verbose, help, buildKernels: values['build-kernels'] };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function testFiles(arch: Arch, names: readonly string[]): string[] {
+  const folder = join(buildFolder, 'test/lab', arch);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.lab.js'))
+    .filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
+    .sort()
+    .map((file) => join(folder, file));
+}
+
+function testName(file: string): string {
+  return file.replace(/^.*\//, '').replace('.lab.js', '');
+}
+
+/** One guest at a time: each has the processors that it asks for, and its test's time-outs hold. */
+async function runTests(files: readonly string[], verbose: boolean): Promise<number> {
+  const args = ['--enable-source-maps', '--test', '--test-concurrency=1', ...files];
+  const env = { ...process.env, VFIODBG_LAB_VERBOSE: verbose ? '1' : '0' };
+  const child = spawn(process.execPath, args, { stdio: 'inherit', env });
+  return new Promise((done, fail) => {
+    child.once('error', fail);
+    child.once('close', (code) => done(code ?? 1));
+  });
+}
+
+/** Results stay for a look after a failure, until the next run; those of a run that is still going on are left alone. */
+async function removeOldResults(): Promise<void> {
+  const folder = join(cacheFolder, 'results');
+  if (!existsSync(folder)) return;
+  for (const entry of readdirSync(folder)) {
+    const owner = /\.(\d+)(\.qemu)?$/.exec(entry)?.[1];
+    if (owner === undefined || !existsSync(`/proc/${owner}`))
+      await rm(join(folder, entry), { recursive: true, force: true });
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`lab: ${line}\n`);
+}
