@@ -69,9 +69,11 @@ const dataTypes = new Map<number, IrqSet['data']>([
   [VFIO_IRQ_SET_DATA_BOOL, 'bool'],
   [VFIO_IRQ_SET_DATA_EVENTFD, 'eventfds'],
 ]);
-const actions = new Map<number, IrqAction>(
-  Object.entries(actionFlags).map(([action, flag]) => [flag, action as IrqAction]),
-);
+const actions = new Map<number, IrqAction>([
+  [VFIO_IRQ_SET_ACTION_MASK, 'mask'],
+  [VFIO_IRQ_SET_ACTION_UNMASK, 'unmask'],
+  [VFIO_IRQ_SET_ACTION_TRIGGER, 'trigger'],
+]);
 
 /** Reads struct vfio_irq_set. Throws a VfioError of kind 'protocol' unless there is exactly one action and one data type. */
 export function decodeIrqSet(bytes: Uint8Array): IrqSet {
