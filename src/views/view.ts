@@ -75,7 +75,7 @@ export interface CellsView {
   /** The raw bytes of the cells, packed, little endian: count * width / 8 of them. Bytes of faulted cells are meaningless. */
   readonly bytes: Uint8Array;
   readonly faults: readonly CellFault[];
-  /** Name of the register at the first cell, where a map knows it. */
+  /** The register at the first cell, where a map knows it: its name within the space, such as 'CTRL' or 'CH[2].STATUS'. */
   readonly name?: string;
 }
 
@@ -86,6 +86,7 @@ export interface ReadView {
   readonly offset: number | bigint;
   readonly width: Width;
   readonly value: number | bigint;
+  /** The register's name within the space. */
   readonly name?: string;
 }
 
@@ -101,6 +102,7 @@ export interface WriteView {
   readonly mask?: bigint;
   readonly written: number | bigint;
   readonly readBack?: number | bigint;
+  /** The register's name within the space. */
   readonly name?: string;
 }
 

@@ -1,0 +1,209 @@
+import { escape } from './escape.js';
+import { byteColumns } from './hexdump.js';
+import type { Line } from './line.js';
+import { hexBytes } from './numbers.js';
+import type { CellsView, Role, Span } from './view.js';
+
+const lineBytes = 16;
+/** Lines that are formatted at once: enough to be quick, few enough that a long dump starts at once. */
+const linesAtOnce = 256;
+/** Ranges of one fault that are listed on a screen; where nothing is cut all are. */
+const rangesShown = 6;
+
+/** Consecutive cells as values (peek) or bytes (dump), and below them each reason why some could not be read. */
+export function* renderCells(view: CellsView, columns: number): Generator<Line> {
+  const bytesPerCell = view.width >> 3;
+  const faulted = faultedCells(view);
+  if (view.name !== undefined) yield [{ text: `${escape(`${view.space}.${view.name}`)}:`, role: 'heading' }];
+  const label = labels(view);
+  if (view.style === 'words') yield* words(view, columns, faulted, label);
+  else yield* dump(view, columns, faulted, label, bytesPerCell);
+  yield* faultLines(view, columns);
+}
+
+/** 'region0+0x00000100: 010000ed 00000000 ...', 16 bytes a line or as many as fit. */
+function* words(view: CellsView, columns: number, faulted: Uint8Array | undefined, label: Label): Generator<Line> {
+  const bytesPerCell = view.width >> 3;
+  const space = escape(view.space);
+  const used = space.length + label(Math.max(0, view.count - 1)).length + 3;
+  let perLine = lineBytes / bytesPerCell;
+  while (perLine > 1 && used + perLine * (bytesPerCell * 2 + 1) > columns + 1) perLine >>= 1;
+  for (let first = 0; first < view.count; first += perLine) {
+    const spans: Span[] = [{ text: `${space}+0x${label(first)}:`, role: 'address' }];
+    const end = Math.min(first + perLine, view.count);
+    let run = '';
+    let role: Role = 'value';
+    for (let cell = first; cell < end; cell++) {
+      const bad = faulted?.[cell] === 1;
+      const wanted: Role = bad ? 'fault' : 'value';
+      if (wanted !== role && run !== '') {
+        spans.push({ text: run, role });
+        run = '';
+      }
+      role = wanted;
+      run += bad ? ` ${'-'.repeat(bytesPerCell * 2)}` : ` ${cellDigits(view.bytes, cell * bytesPerCell, bytesPerCell)}`;
+    }
+    spans.push({ text: run, role });
+    yield spans;
+  }
+}
+
+/** The digits of one little-endian cell. */
+function cellDigits(bytes: Uint8Array, at: number, length: number): string {
+  let digits = '';
+  for (let index = at + length - 1; index >= at; index--) digits += hexBytes[bytes[index] ?? 0] ?? '';
+  return digits;
+}
+
+/** '00000100: ed 00 00 01 ...  |....|' in memory order; '*' for lines like the one above; at last the end's offset. */
+function* dump(
+  view: CellsView,
+  columns: number,
+  faulted: Uint8Array | undefined,
+  label: Label,
+  bytesPerCell: number,
+): Generator<Line> {
+  const used = label(Math.max(0, view.count - 1)).length + 6;
+  let perLine = lineBytes;
+  while (perLine > 8 && used + perLine * 4 > columns) perLine >>= 1;
+  const { bytes, bad } = maskedBytes(view, faulted, bytesPerCell);
+  // A stride of its own means that equal lines are answers of different accesses: every one is shown.
+  const contiguous = view.stride === bytesPerCell;
+  let last = -1;
+  let squeezing = false;
+  for (let batch = 0; batch < bytes.length; batch += linesAtOnce * perLine) {
+    const slice = bytes.subarray(batch, batch + linesAtOnce * perLine);
+    // Formatting is the costly part, so only lines that are shown are formatted; -1 stands for the first '*' of a run.
+    const shown: number[] = [];
+    const parts: Uint8Array[] = [];
+    for (let start = batch; start < batch + slice.length; start += perLine) {
+      if (contiguous && last >= 0 && sameLine(bytes, bad, last, start, perLine)) {
+        if (!squeezing) shown.push(-1);
+        squeezing = true;
+        continue;
+      }
+      squeezing = false;
+      last = start;
+      shown.push(start);
+      parts.push(bytes.subarray(start, start + perLine));
+    }
+    const formatted = byteColumns(Buffer.concat(parts), perLine);
+    let next = 0;
+    for (const start of shown) {
+      if (start < 0) {
+        yield [{ text: '*', role: 'dim' }];
+        continue;
+      }
+      const { hex, characters } = formatted[next++] ?? { hex: '', characters: '' };
+      yield dumpLine(label(start / bytesPerCell), hex, characters, perLine, bad?.subarray(start, start + perLine));
+    }
+  }
+  if (contiguous) yield [{ text: label(view.count), role: 'address' }];
+}
+
+function dumpLine(label: string, hex: string, characters: string, perLine: number, bad: Uint8Array | undefined): Line {
+  const spans: Span[] = [{ text: `${label}: `, role: 'address' }];
+  if (bad?.includes(1) === true) {
+    let text = '';
+    for (let index = 0; index < characters.length; index++) {
+      if (index > 0 && bad[index] !== bad[index - 1]) {
+        spans.push({ text, role: bad[index - 1] === 1 ? 'fault' : 'value' });
+        text = '';
+      }
+      text += bad[index] === 1 ? '-- ' : hex.slice(index * 3, index * 3 + 3);
+      if (index === 7 && perLine > 8) text += ' ';
+    }
+    spans.push({ text, role: bad[characters.length - 1] === 1 ? 'fault' : 'value' });
+    characters = Array.from(characters, (character, index) => (bad[index] === 1 ? '.' : character)).join('');
+  } else {
+    const middle = perLine > 8 && characters.length > 7 ? `${hex.slice(0, 24)} ${hex.slice(24)}` : hex;
+    spans.push({ text: middle, role: 'value' });
+  }
+  const missing = perLine - characters.length;
+  const padding = ' '.repeat(missing * 3 + 1 + (perLine > 8 && characters.length < 8 ? 1 : 0));
+  spans.push({ text: `${padding}|${characters}|`, role: 'dim' });
+  return spans;
+}
+
+/** The bytes with faulted cells zeroed, and a mark for each byte that was not read. */
+function maskedBytes(
+  view: CellsView,
+  faulted: Uint8Array | undefined,
+  bytesPerCell: number,
+): { bytes: Uint8Array; bad: Uint8Array | undefined } {
+  const bytes = view.bytes.subarray(0, view.count * bytesPerCell);
+  if (faulted === undefined) return { bytes, bad: undefined };
+  const masked = Uint8Array.from(bytes);
+  const bad = new Uint8Array(bytes.length);
+  for (let cell = 0; cell < faulted.length; cell++) {
+    if (faulted[cell] !== 1) continue;
+    masked.fill(0, cell * bytesPerCell, (cell + 1) * bytesPerCell);
+    bad.fill(1, cell * bytesPerCell, (cell + 1) * bytesPerCell);
+  }
+  return { bytes: masked, bad };
+}
+
+function sameLine(bytes: Uint8Array, bad: Uint8Array | undefined, one: number, other: number, length: number): boolean {
+  for (let index = 0; index < length; index++) {
+    if (bytes[one + index] !== bytes[other + index] || bad?.[one + index] !== bad?.[other + index]) return false;
+  }
+  return true;
+}
+
+/** What stands for cell number `index` (or the end, for `count`): its offset's digits, and its number if all are at one place. */
+type Label = (index: number) => string;
+
+function labels(view: CellsView): Label {
+  const { offset, stride, count } = view;
+  const offsetOf = (index: number): string => {
+    const distance = index * stride;
+    return (typeof offset === 'bigint' ? offset + BigInt(distance) : offset + distance).toString(16);
+  };
+  const digits = Math.max(8, offsetOf(Math.max(0, count - 1)).length);
+  if (stride === 0) {
+    const indexDigits = String(Math.max(0, count - 1)).length;
+    return (index) => `${offsetOf(index).padStart(digits, '0')}[${String(index).padStart(indexDigits)}]`;
+  }
+  return (index) => offsetOf(index).padStart(digits, '0');
+}
+
+function faultedCells(view: CellsView): Uint8Array | undefined {
+  if (view.faults.length === 0) return undefined;
+  const faulted = new Uint8Array(view.count);
+  for (const fault of view.faults) faulted[fault.index] = 1;
+  return faulted;
+}
+
+/** 'unreadable region0 0x104..0x10c, 0x110..0x114: SIGBUS: ...': each reason once, with half-open ranges of offsets. */
+function* faultLines(view: CellsView, columns: number): Generator<Line> {
+  const indexes = new Map<string, number[]>();
+  for (const fault of view.faults) {
+    const list = indexes.get(fault.reason);
+    if (list === undefined) indexes.set(fault.reason, [fault.index]);
+    else list.push(fault.index);
+  }
+  for (const [reason, list] of indexes) {
+    const ranges = rangesOf(list);
+    const most = columns === Infinity ? ranges.length : rangesShown;
+    const shown = ranges.slice(0, most).map(([first, end]) => rangeText(view, first, end));
+    if (ranges.length > most) shown.push(`and ${ranges.length - most} more`);
+    yield [{ text: `unreadable ${escape(view.space)} ${shown.join(', ')}: ${escape(reason)}`, role: 'fault' }];
+  }
+}
+
+function rangesOf(indexes: readonly number[]): [first: number, end: number][] {
+  const ranges: [number, number][] = [];
+  for (const index of indexes.toSorted((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && index <= last[1]) last[1] = index + 1;
+    else ranges.push([index, index + 1]);
+  }
+  return ranges;
+}
+
+function rangeText(view: CellsView, first: number, end: number): string {
+  const at = (distance: number): string =>
+    `0x${(typeof view.offset === 'bigint' ? view.offset + BigInt(distance) : view.offset + distance).toString(16)}`;
+  if (view.stride === 0) return `${at(0)}[${first}..${end}]`;
+  return `${at(first * view.stride)}..${at((end - 1) * view.stride + (view.width >> 3))}`;
+}

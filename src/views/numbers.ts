@@ -1,0 +1,19 @@
+import type { Width } from '../vfio/width.js';
+
+/** `value` in hexadecimal, zero-padded to `width` bits: '0x010000ed'. */
+export function hexValue(value: number | bigint, width: Width): string {
+  return `0x${value.toString(16).padStart(width >> 2, '0')}`;
+}
+
+/** An offset or address with its space: 'region0+0x100'. */
+export function place(space: string, offset: number | bigint): string {
+  return `${space}+0x${offset.toString(16)}`;
+}
+
+/** Two lower-case digits for each byte value. */
+export const hexBytes: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** `bytes` as digits without a separator, first byte first. */
+export function hexString(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}

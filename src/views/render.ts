@@ -1,0 +1,43 @@
+import { readLine, writeLine } from './access.js';
+import { renderCells } from './cells.js';
+import { renderDisassembly } from './disassembly.js';
+import { renderFields } from './fields.js';
+import { type Line, spansOf } from './line.js';
+import { renderTable } from './table.js';
+import type { View } from './view.js';
+
+/**
+ * The lines that show `view`, made as they are asked for. `columns` is the screen's width; Infinity (what is not a
+ * terminal) cuts, wraps and sums up nothing. Every text in the lines is escaped already.
+ */
+export function* render(view: View, columns = Infinity): Generator<Line> {
+  switch (view.kind) {
+    case 'read':
+      yield readLine(view);
+      return;
+    case 'write':
+      yield writeLine(view);
+      return;
+    case 'cells':
+      yield* renderCells(view, columns);
+      return;
+    case 'text':
+      for (const line of view.lines) yield spansOf(line);
+      return;
+    case 'fields':
+      yield* renderFields(view, columns);
+      return;
+    case 'table':
+      yield* renderTable(view, columns);
+      return;
+    case 'disassembly':
+      yield* renderDisassembly(view, columns);
+      return;
+    case 'all':
+      for (const [index, part] of view.views.entries()) {
+        // A part with a title is a section of its own.
+        if (index > 0 && 'title' in part && part.title !== undefined) yield [];
+        yield* render(part, columns);
+      }
+  }
+}

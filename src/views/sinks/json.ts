@@ -1,0 +1,143 @@
+import type { Width } from '../../vfio/width.js';
+import { textOf } from '../line.js';
+import { hexString } from '../numbers.js';
+import type { Cell, CellsView, View } from '../view.js';
+
+/**
+ * `view` as one line of JSON for scripts, ended by a line feed. Each is an object with `kind`; keys in brackets are left
+ * out where there is nothing to say. Values of up to 32 bits are numbers, those of 64 bits (and every bigint) strings
+ * such as "0x10", an offset is a number unless it is an address.
+ *
+ * - read:  {kind, space, offset, width, value, [name]}
+ * - write: {kind, space, offset, width, value, written, [old], [mask], [readBack], [name]}
+ * - cells: {kind, space, offset, width, stride, count, cells, faults, [name]}: cells hold null where the read failed, and
+ *          faults an {index, reason} for each of these
+ * - fields: {kind, [title], fields, [notes]}: objects of label to text, or what the command says its data is
+ * - table: {kind, [title], rows}: an object of column key to text for each row, or what the command says its data is
+ * - text:  {kind, lines}
+ * - disassembly: {kind, space, architecture, instructions}: each {address, bytes, mnemonic, operands}, bytes as digits
+ * - all:   {kind, views}: the parts in order
+ */
+export function json(view: View): string {
+  return `${toJson(shape(view))}\n`;
+}
+
+/** One line of JSON; a bigint becomes "0x10", bytes become digits, and no character in it can move a cursor. */
+export function toJson(data: unknown): string {
+  return JSON.stringify(data, replace).replace(unprintable, (character) => {
+    let text = '';
+    for (let unit = 0; unit < character.length; unit++) {
+      text += `\\u${character.charCodeAt(unit).toString(16).padStart(4, '0')}`;
+    }
+    return text;
+  });
+}
+
+const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+function replace(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return hex(value);
+  return value instanceof Uint8Array ? hexString(value) : value;
+}
+
+function hex(value: bigint): string {
+  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
+
+function shape(view: View): object {
+  switch (view.kind) {
+    case 'read':
+      return {
+        kind: view.kind,
+        ...placeOf(view),
+        value: number(view.value, view.width),
+        name: view.name,
+      };
+    case 'write':
+      return {
+        kind: view.kind,
+        ...placeOf(view),
+        value: number(view.value, view.width),
+        written: number(view.written, view.width),
+        old: optional(view.old, view.width),
+        mask: optional(view.mask, view.width),
+        readBack: optional(view.readBack, view.width),
+        name: view.name,
+      };
+    case 'cells':
+      return {
+        kind: view.kind,
+        ...placeOf(view),
+        stride: view.stride,
+        count: view.count,
+        cells: cellValues(view),
+        faults: view.faults.map(({ index, reason }) => ({ index, reason })),
+        name: view.name,
+      };
+    case 'fields':
+      return view.data === undefined
+        ? { kind: view.kind, title: view.title, ...fieldTexts(view.fields) }
+        : { kind: view.kind, title: view.title, fields: view.data };
+    case 'table':
+      return {
+        kind: view.kind,
+        title: view.title,
+        rows:
+          view.data ??
+          view.rows.map((row) => Object.fromEntries(view.columns.map(({ key }) => [key, textOf(row[key] ?? '')]))),
+      };
+    case 'text':
+      return { kind: view.kind, lines: view.lines.map(textOf) };
+    case 'disassembly':
+      return {
+        kind: view.kind,
+        space: view.space,
+        architecture: view.architecture,
+        instructions: view.instructions.map(({ address, bytes, mnemonic, operands }) => ({
+          address,
+          bytes,
+          mnemonic,
+          operands,
+        })),
+      };
+    case 'all':
+    default:
+      return { kind: view.kind, views: view.views.map(shape) };
+  }
+}
+
+function placeOf(view: { space: string; offset: number | bigint; width: Width }): object {
+  return { space: view.space, offset: view.offset, width: view.width };
+}
+
+/** A value's type depends on the width alone, so that a script can rely on it. */
+function number(value: number | bigint, width: Width): number | string {
+  return width === 64 ? hex(BigInt(value)) : Number(value);
+}
+
+function optional(value: number | bigint | undefined, width: Width): number | string | undefined {
+  return value === undefined ? undefined : number(value, width);
+}
+
+function fieldTexts(fields: readonly { label: string; value: Cell; note?: Cell }[]): object {
+  const noted = fields.filter(({ note }) => note !== undefined);
+  return {
+    fields: Object.fromEntries(fields.map(({ label, value }) => [label, textOf(value)])),
+    notes:
+      noted.length === 0 ? undefined : Object.fromEntries(noted.map(({ label, note }) => [label, textOf(note ?? '')])),
+  };
+}
+
+function cellValues(view: CellsView): (number | string | null)[] {
+  const { bytes, width, count } = view;
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values: (number | string | null)[] = [];
+  for (let index = 0; index < count; index++) {
+    if (width === 8) values.push(data.getUint8(index));
+    else if (width === 16) values.push(data.getUint16(index * 2, true));
+    else if (width === 32) values.push(data.getUint32(index * 4, true));
+    else values.push(hex(data.getBigUint64(index * 8, true)));
+  }
+  for (const { index } of view.faults) values[index] = null;
+  return values;
+}
