@@ -1,0 +1,23 @@
+import type { Width } from '../../width.js';
+
+/** The stubs that JavaScript calls; their signatures are at the head of the assembly sources. */
+export type StubName = `read${Width}` | `write${Width}` | `readBlock${Width}` | `writeBlock${Width}` | `poll${Width}`;
+
+/** The processors that have stubs, by the name of their assembly source. */
+export type Processor = 'x86_64' | 'aarch64';
+
+/** What `npm run stubs` makes of an assembly source. */
+export interface MachineCode {
+  readonly processor: Processor;
+  /** The whole page's content, in hexadecimal; position-independent. */
+  readonly hex: string;
+  /** Offsets into the bytes. */
+  readonly stubs: Readonly<Record<StubName, number>>;
+  /** The SIGBUS handler. */
+  readonly handler: number;
+  /** Pairs of 32-bit offsets: an access that may fault, where its stub goes on. Ends at `recoveriesEnd`. */
+  readonly recoveries: number;
+  readonly recoveriesEnd: number;
+  /** Eight bytes at the end, zero here: the address of the handler to pass foreign signals to. */
+  readonly previous: number;
+}
