@@ -45,7 +45,12 @@ export function windowsOf(rules: WindowRules): Window[] {
     const last = Math.floor(areaEnd / rules.pageSize) * rules.pageSize;
     for (const [start, end] of withoutTable(first, last, rules)) {
       fill(start, start === first ? outside : 'the MSI-X table is not to be mapped');
-      windows.push({ start, end, path: 'mapped', why: info.sparse ? 'VFIO offers this area' : 'VFIO offers the region' });
+      windows.push({
+        start,
+        end,
+        path: 'mapped',
+        why: info.sparse ? 'VFIO offers this area' : 'VFIO offers the region',
+      });
       at = end;
     }
     const hidden = rules.msixTable !== undefined && at < last;

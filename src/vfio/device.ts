@@ -1,0 +1,316 @@
+import { type FailureDetails, VfioError } from './errors.js';
+import { Gate } from './gate.js';
+import { Journal } from './journal.js';
+import { Region, type RegionHost } from './region.js';
+import type { Space } from './space.js';
+import { type AccessEngine, accessEngine } from './sys/access-engine.js';
+import { MAP_SHARED, PROT_READ, PROT_WRITE, errnoName, mmap, munmap, pageSize } from './sys/libc.js';
+import type { DeviceInfo, IrqInfo, RegionInfo, Transport, Via } from './transport/transport.js';
+import { type Window, windowsOf } from './window.js';
+
+/** VFIO's fixed PCI region indices. Source: linux/vfio.h, VFIO_PCI_BAR0_REGION_INDEX and on. */
+const PCI_ROM = 6;
+const PCI_CONFIG = 7;
+const PCI_VGA = 8;
+
+export interface DeviceOptions {
+  /** Refuses everything that changes the device or its mappings. */
+  readonly readOnly?: boolean;
+  /** False keeps every access on the file or message path. Default true. */
+  readonly mmap?: boolean;
+  readonly journal?: Journal;
+}
+
+/**
+ * An open device: its regions by name, what VFIO says of it, and the journal of what was done to it.
+ * Opening touches nothing: no access, no mapping, no interrupt, no bus mastering.
+ */
+export class Device {
+  readonly transport: Transport;
+  readonly name: string;
+  readonly journal: Journal;
+  readonly gate: Gate;
+  readonly regions: readonly Region[];
+  readonly irqInfos: readonly IrqInfo[];
+  readonly #spaces = new Map<string, Space>();
+  readonly #mappings: { readonly address: number; readonly length: number }[] = [];
+  readonly #lostListeners = new Set<(reason: FailureDetails) => void>();
+  readonly #closing: (() => void)[] = [];
+  #mmap: boolean;
+  #closed = false;
+
+  constructor(transport: Transport, options: DeviceOptions = {}) {
+    this.transport = transport;
+    this.name = transport.name;
+    this.journal = options.journal ?? new Journal();
+    this.gate = new Gate(transport.name);
+    this.gate.readOnly = options.readOnly ?? false;
+    this.#mmap = options.mmap ?? true;
+    this.regions = this.#openRegions();
+    this.irqInfos = Array.from({ length: transport.info.irqCount }, (_, index) => transport.irqInfo(index));
+    transport.onLost((reason) => this.lose(reason));
+    this.journal.note('open', `opened ${this.name} by ${transport.via}`);
+  }
+
+  get via(): Via {
+    return this.transport.via;
+  }
+
+  get info(): DeviceInfo {
+    return this.transport.info;
+  }
+
+  get isPci(): boolean {
+    return this.info.bus === 'pci';
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get readOnly(): boolean {
+    return this.gate.readOnly;
+  }
+
+  set readOnly(on: boolean) {
+    this.gate.readOnly = on;
+  }
+
+  /** Whether mappable windows are mapped; switching it takes effect with the next access. */
+  get mmap(): boolean {
+    return this.#mmap;
+  }
+
+  set mmap(on: boolean) {
+    this.#mmap = on;
+    for (const region of this.regions) region.forgetWindows();
+  }
+
+  /** Why accesses do not go through the stubs, where that is so. */
+  get accessFallback(): string | undefined {
+    const engine = accessEngine();
+    return 'unavailable' in engine ? engine.unavailable : undefined;
+  }
+
+  /** Every space by name, aliases left out: regions first. */
+  get spaces(): readonly Space[] {
+    return [...new Set(this.#spaces.values())];
+  }
+
+  /** The space of that name or alias. */
+  findSpace(name: string): Space | undefined {
+    return this.#spaces.get(name);
+  }
+
+  /** Makes a space known by its name and aliases (a DMA buffer, say); the returned function takes it away again. */
+  addSpace(space: Space): () => void {
+    const names = [space.name, ...space.aliases];
+    const taken = names.find((name) => this.#spaces.has(name));
+    if (taken !== undefined) {
+      throw new VfioError({
+        kind: 'busy',
+        operation: 'name a space',
+        space: taken,
+        why: 'the name is taken',
+        hint: 'choose another name',
+      });
+    }
+    for (const name of names) this.#spaces.set(name, space);
+    return () => {
+      for (const name of names) this.#spaces.delete(name);
+    };
+  }
+
+  /** The region of that index, name or alias. Throws VfioError where the device has none. */
+  region(which: number | string): Region {
+    const found = this.regions.find(
+      (region) => region.index === which || region.name === which || region.aliases.includes(String(which)),
+    );
+    if (found) return found;
+    const name = typeof which === 'number' ? `region${which}` : which;
+    throw new VfioError({
+      kind: 'absent',
+      operation: 'find region',
+      device: this.name,
+      space: name,
+      why: 'the device has no such region',
+      hint: `it has ${this.regions.map((region) => region.name).join(', ')}`,
+    });
+  }
+
+  /** The PCI config space, where there is one. */
+  get config(): Region | undefined {
+    return this.isPci ? this.regions.find((region) => region.index === PCI_CONFIG) : undefined;
+  }
+
+  /** VFIO_DEVICE_RESET. Throws VfioError 'unsupported' where VFIO says that the device has none. */
+  reset(): void {
+    if (!this.info.resettable) {
+      throw new VfioError({
+        kind: 'unsupported',
+        operation: 'reset',
+        device: this.name,
+        why: 'VFIO knows no way to reset this device',
+        hint: 'closing and opening it again may do',
+      });
+    }
+    if (!this.gate.admit('reset', `reset ${this.name}`)) return;
+    this.transport.reset();
+    this.journal.note('reset', `reset ${this.name}`);
+  }
+
+  /** Tells, once, that the device or its server is gone. */
+  onLost(listener: (reason: FailureDetails) => void): void {
+    this.#lostListeners.add(listener);
+  }
+
+  /** Marks the device as gone: every further access fails with `reason`. */
+  lose(reason: FailureDetails): void {
+    if (this.#closed || this.gate.lost) return;
+    this.gate.lose(reason);
+    this.journal.note('lost', `lost ${this.name}: ${reason.why}`);
+    for (const listener of this.#lostListeners) listener(reason);
+  }
+
+  /** Runs `release` when the device closes, last registered first. */
+  beforeClose(release: () => void): void {
+    this.#closing.push(release);
+  }
+
+  /** Takes everything down in reverse order. Safe to call twice; further accesses fail. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const release of this.#closing.toReversed()) release();
+    this.gate.lose({ kind: 'lost', operation: 'access', device: this.name, why: 'the device is closed' });
+    for (const region of this.regions) region.forgetWindows();
+    for (const { address, length } of this.#mappings) munmap(address, length);
+    this.#mappings.length = 0;
+    this.transport.close();
+    this.journal.note('close', `closed ${this.name}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #openRegions(): Region[] {
+    const host: RegionHost = {
+      name: this.name,
+      transport: this.transport,
+      journal: this.journal,
+      gate: this.gate,
+      engine: () => this.#engine(),
+      windows: (info, unmapped) => this.#windows(info, unmapped),
+      map: (info, start, end) => this.#map(info, start, end),
+      explain: (region, errno) => this.#explain(region, errno),
+    };
+    const regions: Region[] = [];
+    for (let index = 0; index < this.info.regionCount; index += 1) {
+      const info = this.transport.regionInfo(index);
+      if (info.size === 0) continue;
+      const region = new Region(host, info, ...namesOf(index, this.isPci));
+      regions.push(region);
+      this.addSpace(region);
+    }
+    return regions;
+  }
+
+  #engine(): AccessEngine | { unavailable: string } {
+    if (!this.#mmap) return { unavailable: 'mapping is switched off (option mmap)' };
+    const engine = accessEngine();
+    return 'unavailable' in engine ? engine : engine.engine;
+  }
+
+  #windows(info: RegionInfo, unmapped?: string): Window[] {
+    const noFd =
+      info.mappable && this.transport.mappingFd(info) === undefined ? 'no file that could be mapped' : undefined;
+    const because = unmapped ?? noFd;
+    const msixTable = because === undefined ? this.#msixTable(info) : undefined;
+    return windowsOf({
+      info,
+      otherwise: this.transport.accessPath,
+      pageSize: pageSize(),
+      ...(because !== undefined && { unmapped: because }),
+      ...(msixTable && { msixTable }),
+    });
+  }
+
+  /** Where the MSI-X table lies in a region that VFIO offers whole but without the table's page (kernels before 4.16). */
+  #msixTable(info: RegionInfo): { offset: number; size: number } | undefined {
+    const MSIX = 0x11;
+    const config = this.config;
+    if (!config || !info.mappable || info.msixMappable || info.sparse || info.index >= PCI_ROM) return undefined;
+    if ((this.irqInfos[2]?.count ?? 0) === 0) return undefined;
+    let at = config.read8(0x34) & 0xfc;
+    for (let hops = 0; at >= 0x40 && hops < 48; hops += 1) {
+      if (config.read8(at) === MSIX) {
+        const table = config.read32(at + 4);
+        if ((table & 7) !== info.index) return undefined;
+        return { offset: table - (table & 7), size: ((config.read16(at + 2) & 0x7ff) + 1) * 16 };
+      }
+      at = config.read8(at + 1) & 0xfc;
+    }
+    return undefined;
+  }
+
+  #map(info: RegionInfo, start: number, end: number): number {
+    const fd = this.transport.mappingFd(info) ?? -1;
+    const prot = (info.readable ? PROT_READ : 0) | (info.writable ? PROT_WRITE : 0);
+    const length = end - start;
+    const mapped = mmap(length, prot, MAP_SHARED, fd, info.fileOffset + BigInt(start));
+    if (mapped.errno !== 0) {
+      const errno = errnoName(mapped.errno);
+      throw new VfioError({
+        kind: 'kernel',
+        operation: 'mmap',
+        device: this.name,
+        errno,
+        why: 'the region could not be mapped',
+      });
+    }
+    this.#mappings.push({ address: mapped.value, length });
+    return mapped.value;
+  }
+
+  #explain(region: Region, errno: string): { why: string; hint?: string } {
+    const MEMORY_DECODE = 2;
+    const IO_DECODE = 1;
+    const config = this.config;
+    if (config && region !== config && region.index < PCI_CONFIG && !this.gate.lost) {
+      let command: number | undefined;
+      try {
+        command = config.read16(4);
+      } catch (error) {
+        if (!(error instanceof VfioError)) throw error;
+        return {
+          why: 'the access was refused, and config space does not answer either',
+          hint: 'the device may be gone: info, or reset',
+        };
+      }
+      if (command === 0xffff)
+        return {
+          why: 'the device does not answer on its bus (config reads all ones)',
+          hint: 'check its power, link and reset',
+        };
+      if ((command & (MEMORY_DECODE | IO_DECODE)) === 0) {
+        return { why: 'memory decode is off (COMMAND bit 1)', hint: 'poke.w config 0x4 0x2:0x2' };
+      }
+    }
+    if (errno === 'SIGBUS') {
+      return {
+        why: 'the bus refused the access: nothing answers there, or what backs it ends before',
+        hint: 'check clocks, power and resets, and regions',
+      };
+    }
+    return { why: 'the access was refused', hint: 'check clocks, power and resets; log shows what came before' };
+  }
+}
+
+function namesOf(index: number, pci: boolean): [name: string, aliases: string[]] {
+  if (!pci || index > PCI_VGA) return [`region${index}`, []];
+  if (index === PCI_CONFIG) return ['config', ['region7']];
+  if (index === PCI_ROM) return ['rom', ['region6']];
+  if (index === PCI_VGA) return ['vga', ['region8']];
+  return [`region${index}`, [`bar${index}`]];
+}

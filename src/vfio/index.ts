@@ -1,0 +1,11 @@
+/** The public API of vfiodbg: `import { openDevice } from 'vfiodbg'`. */
+export { Device, type DeviceOptions } from './device.js';
+export { type FailureDetails, type FailureKind, VfioError } from './errors.js';
+export type { PlannedAction } from './gate.js';
+export { type AccessEntry, type BlockEntry, type HappeningEntry, Journal, type JournalEntry } from './journal.js';
+export { openDevice, type OpenOptions } from './open.js';
+export { Region } from './region.js';
+export type { Block, BlockFault, BlockShape, PollRequest, PollResult, Space } from './space.js';
+export type { DeviceInfo, IrqInfo, RegionInfo, Via } from './transport/transport.js';
+export type { Width } from './width.js';
+export type { Window } from './window.js';

@@ -1,0 +1,72 @@
+import { Device, type DeviceOptions } from './device.js';
+import { VfioError } from './errors.js';
+import type { Transport } from './transport/transport.js';
+
+export interface OpenOptions extends DeviceOptions {
+  /** Forces the kernel's way in; by default cdev where there is /dev/iommu, else group. */
+  readonly via?: 'group' | 'cdev';
+  /** How long a vfio-user server may take to answer, in milliseconds. Default 5000. */
+  readonly timeoutMs?: number;
+}
+
+/** What DEVICE names: a kernel device, a vfio-user socket, a simulated device or a snapshot file. */
+export type DeviceSpec =
+  | { readonly kind: 'kernel'; readonly address: string }
+  | { readonly kind: 'socket'; readonly path: string }
+  | { readonly kind: 'sim'; readonly model: string }
+  | { readonly kind: 'snapshot'; readonly file: string };
+
+/**
+ * Reads a DEVICE: '0000:01:00.0', '01:00.0', 'fe101300.dma', '/path/to.sock', 'unix:PATH', 'sim:edu', 'snapshot:FILE'.
+ * What holds a slash is a socket; anything else without a prefix is a kernel device.
+ */
+export function parseDeviceSpec(text: string): DeviceSpec {
+  if (text.startsWith('sim:')) return { kind: 'sim', model: text.slice(4) };
+  if (text.startsWith('snapshot:')) return { kind: 'snapshot', file: text.slice(9) };
+  if (text.startsWith('unix:')) return { kind: 'socket', path: text.slice(5) };
+  return text.includes('/') ? { kind: 'socket', path: text } : { kind: 'kernel', address: text };
+}
+
+/**
+ * Opens a device by the way in that its name asks for. Nothing on it is touched.
+ * Rejects with VfioError that says what is in the way and what to try.
+ */
+export async function openDevice(text: string, options: OpenOptions = {}): Promise<Device> {
+  const transport = await openTransport(parseDeviceSpec(text), options);
+  try {
+    return new Device(transport, options);
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+}
+
+async function openTransport(spec: DeviceSpec, options: OpenOptions): Promise<Transport> {
+  if (options.via !== undefined && spec.kind !== 'kernel') {
+    throw new VfioError({
+      kind: 'unsupported',
+      operation: 'open',
+      why: `--via ${options.via} is for devices of the kernel`,
+      hint: 'leave --via out',
+    });
+  }
+  const timeout = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
+  switch (spec.kind) {
+    case 'kernel': {
+      const { openKernelDevice } = await import('./bus/open.js');
+      return openKernelDevice(spec.address, options.via === undefined ? {} : { via: options.via });
+    }
+    case 'socket': {
+      const { VfioUserTransport } = await import('./transport/vfio-user.js');
+      return VfioUserTransport.connect(spec.path, timeout);
+    }
+    case 'sim': {
+      const { openSimulated } = await import('./sim/open.js');
+      return openSimulated(spec.model, timeout);
+    }
+    case 'snapshot': {
+      const { SnapshotTransport } = await import('./transport/snapshot.js');
+      return SnapshotTransport.open(spec.file);
+    }
+  }
+}

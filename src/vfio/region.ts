@@ -1,0 +1,504 @@
+import { type FailureDetails, VfioError } from './errors.js';
+import type { Gate } from './gate.js';
+import type { Journal } from './journal.js';
+import type { AccessOptions, Block, BlockFault, BlockShape, PollRequest, PollResult, Space } from './space.js';
+import type { AccessEngine } from './sys/access-engine.js';
+import type { RegionInfo, Transport } from './transport/transport.js';
+import { bytesOf, maxOf, type Width } from './width.js';
+import type { Window } from './window.js';
+
+/** A window with the address of its mapping once there is one. */
+interface Mapped extends Window {
+  address: number;
+}
+
+/** What a region needs of its device. */
+export interface RegionHost {
+  readonly name: string;
+  readonly transport: Transport;
+  readonly journal: Journal;
+  readonly gate: Gate;
+  /** Why no region can be mapped, or the engine that accesses mappings. */
+  engine(): AccessEngine | { readonly unavailable: string };
+  windows(info: RegionInfo, unmapped?: string): Window[];
+  /** Maps [start, end) of a region; throws VfioError. */
+  map(info: RegionInfo, start: number, end: number): number;
+  /** Why an access may have failed, from what can be seen without touching the region, with one thing to try. */
+  explain(region: Region, errno: string): { why: string; hint?: string };
+}
+
+/**
+ * One region of a device: exact-width access with bounds, alignment, permission and journal in one place.
+ * A window is mapped on its first access, so that opening a device maps nothing.
+ */
+export class Region implements Space {
+  readonly index: number;
+  readonly info: RegionInfo;
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly size: number;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly #host: RegionHost;
+  readonly #journal: Journal;
+  readonly #gate: Gate;
+  readonly #id: number;
+  #windows: (Window & { address?: number })[] | undefined;
+  #engine: AccessEngine | undefined;
+  /** The mapped window that was used last: the hot path's only lookup. */
+  #hot: Mapped | undefined;
+  readonly #scratch = Buffer.alloc(8);
+
+  constructor(host: RegionHost, info: RegionInfo, name: string, aliases: readonly string[]) {
+    this.#host = host;
+    this.#journal = host.journal;
+    this.#gate = host.gate;
+    this.index = info.index;
+    this.info = info;
+    this.name = name;
+    this.aliases = aliases;
+    this.size = info.size;
+    this.readable = info.readable;
+    this.writable = info.writable;
+    this.#id = host.journal.registerSpace(name);
+  }
+
+  /** The windows by path, in order; none is mapped by asking. */
+  get windows(): readonly Window[] {
+    return this.#allWindows();
+  }
+
+  /** Forgets the windows (their mappings are the device's to release), so that the next access chooses its path anew. */
+  forgetWindows(): void {
+    this.#windows = undefined;
+    this.#hot = undefined;
+  }
+
+  /** One 8-bit load at byte `offset`. */
+  read8(offset: number): number {
+    const hot = this.#hot;
+    if (hot !== undefined && offset >= hot.start && offset < hot.end && offset % 1 === 0 && !this.#gate.shut) {
+      const value = this.#engine!.read8(hot.address + offset - hot.start);
+      if (value <= 0xff) {
+        this.#journal.read(this.#id, 8, offset, value);
+        return value;
+      }
+      throw this.#busFault('read', 8, offset);
+    }
+    return this.#read(8, offset) as number;
+  }
+
+  /** One 16-bit load at byte `offset`, which must be even. */
+  read16(offset: number): number {
+    const hot = this.#hot;
+    if (hot !== undefined && offset >= hot.start && offset + 2 <= hot.end && offset % 2 === 0 && !this.#gate.shut) {
+      const value = this.#engine!.read16(hot.address + offset - hot.start);
+      if (value <= 0xffff) {
+        this.#journal.read(this.#id, 16, offset, value);
+        return value;
+      }
+      throw this.#busFault('read', 16, offset);
+    }
+    return this.#read(16, offset) as number;
+  }
+
+  /** One 32-bit load at byte `offset`, a multiple of 4. */
+  read32(offset: number): number {
+    const hot = this.#hot;
+    if (hot !== undefined && offset >= hot.start && offset + 4 <= hot.end && offset % 4 === 0 && !this.#gate.shut) {
+      const value = this.#engine!.read32(hot.address + offset - hot.start);
+      if (value <= 0xffffffff) {
+        this.#journal.read(this.#id, 32, offset, value);
+        return value;
+      }
+      throw this.#busFault('read', 32, offset);
+    }
+    return this.#read(32, offset) as number;
+  }
+
+  /** One 64-bit load at byte `offset`, a multiple of 8. */
+  read64(offset: number): bigint {
+    return this.#read(64, offset) as bigint;
+  }
+
+  /** One 8-bit store and no load. */
+  write8(offset: number, value: number): void {
+    this.#write(8, offset, value);
+  }
+
+  /** One 16-bit store and no load. */
+  write16(offset: number, value: number): void {
+    this.#write(16, offset, value);
+  }
+
+  /** One 32-bit store and no load. */
+  write32(offset: number, value: number): void {
+    this.#write(32, offset, value);
+  }
+
+  /** One 64-bit store and no load. */
+  write64(offset: number, value: bigint): void {
+    this.#write(64, offset, value);
+  }
+
+  read(width: Width, offset: number, options?: AccessOptions): number | bigint {
+    if (width === 32 && options === undefined) return this.read32(offset);
+    return this.#read(width, offset, options);
+  }
+
+  write(width: Width, offset: number, value: number | bigint, options?: AccessOptions): void {
+    this.#write(width, offset, value, options);
+  }
+
+  #read(width: Width, offset: number, options?: AccessOptions): number | bigint {
+    this.#check('read', width, offset, bytesOf(width));
+    if (
+      this.#gate.shut &&
+      !this.#gate.admit('read', this.#describe('read', width, offset), this.#place(width, offset))
+    ) {
+      return width === 64 ? 0n : 0;
+    }
+    const window = this.#windowAt(offset, bytesOf(width));
+    const value = isMapped(window)
+      ? this.#load(window, width, offset)
+      : this.#fetch(width, offset, options?.allowSplit === true);
+    this.#journal.read(this.#id, width, offset, value);
+    return value;
+  }
+
+  #load(window: Mapped, width: Width, offset: number): number | bigint {
+    const engine = this.#engine!;
+    const address = window.address + offset - window.start;
+    if (width === 64) {
+      const value = engine.read64(address);
+      if (value === undefined) throw this.#busFault('read', width, offset);
+      return value;
+    }
+    const value = width === 32 ? engine.read32(address) : width === 16 ? engine.read16(address) : engine.read8(address);
+    if (value > 0xffffffff) throw this.#busFault('read', width, offset);
+    return value;
+  }
+
+  #fetch(width: Width, offset: number, allowSplit: boolean): number | bigint {
+    this.#keepsWidth('read', width, offset, allowSplit);
+    const bytes = this.#scratch.subarray(0, bytesOf(width));
+    try {
+      this.#host.transport.read(this.info, offset, bytes);
+    } catch (error) {
+      throw this.#refused('read', width, offset, error);
+    }
+    return decode(bytes, width, 0);
+  }
+
+  #write(width: Width, offset: number, value: number | bigint, options?: AccessOptions): void {
+    this.#check('write', width, offset, bytesOf(width));
+    const fits = typeof value === 'bigint' ? value >= 0n && value <= maxOf(width) : isWord(value, width);
+    if (!fits) {
+      throw new VfioError({
+        ...this.#details('write', width, offset),
+        why: `the value ${typeof value === 'bigint' ? `0x${value.toString(16)}` : value} does not fit ${width} bits`,
+        hint: 'use a wider access (.l is 32 bits, .q is 64), or a smaller value',
+      });
+    }
+    const word = width === 64 ? BigInt(value) : Number(value);
+    if (this.#gate.shut) {
+      const text = `${this.#describe('write', width, offset)} <- 0x${word.toString(16)}`;
+      if (!this.#gate.admit('write', text, this.#place(width, offset))) return;
+    }
+    const window = this.#windowAt(offset, bytesOf(width));
+    if (isMapped(window)) this.#store(window, width, offset, word);
+    else this.#send(width, offset, word, options?.allowSplit === true);
+    this.#journal.write(this.#id, width, offset, word);
+  }
+
+  #store(window: Mapped, width: Width, offset: number, word: number | bigint): void {
+    const engine = this.#engine!;
+    const address = window.address + offset - window.start;
+    let done: boolean;
+    if (typeof word === 'bigint') done = engine.write64(address, word);
+    else if (width === 32) done = engine.write32(address, word);
+    else if (width === 16) done = engine.write16(address, word);
+    else done = engine.write8(address, word);
+    if (!done) throw this.#busFault('write', width, offset);
+  }
+
+  #send(width: Width, offset: number, word: number | bigint, allowSplit: boolean): void {
+    this.#keepsWidth('write', width, offset, allowSplit);
+    const bytes = this.#scratch.subarray(0, bytesOf(width));
+    encode(bytes, width, 0, word);
+    try {
+      this.#host.transport.write(this.info, offset, bytes);
+    } catch (error) {
+      throw this.#refused('write', width, offset, error);
+    }
+  }
+
+  readBlock(shape: BlockShape, options?: AccessOptions): Block {
+    const { offset, width, count } = shape;
+    const step = bytesOf(width);
+    const stride = this.#checkBlock('read', shape);
+    const bytes = new Uint8Array(count * step);
+    const faults: BlockFault[] = [];
+    const text = `${this.#describe('read', width, offset)}, ${count} cells`;
+    if (this.#gate.shut && !this.#gate.admit('read', text, this.#place(width, offset))) {
+      return { offset, width, count, stride, bytes, faults };
+    }
+    for (let index = 0; index < count;) {
+      const at = offset + index * stride;
+      const window = this.#windowAt(at, step);
+      if (isMapped(window)) {
+        const run = runInside(window, at, stride, step, count - index);
+        const into = bytes.subarray(index * step, (index + run) * step);
+        const done = this.#engine!.readBlock(width, window.address + at - window.start, run, stride, into);
+        index += done;
+        if (done === run) continue;
+        addFault(faults, index, this.#busFault('read', width, at + done * stride));
+      } else {
+        try {
+          encode(bytes, width, index * step, this.#fetch(width, at, options?.allowSplit === true));
+        } catch (error) {
+          if (!(error instanceof VfioError) || error.kind !== 'access') throw error;
+          addFault(faults, index, error);
+        }
+      }
+      index += 1;
+    }
+    const failed = faults.reduce((sum, fault) => sum + fault.count, 0);
+    this.#journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride, faults: failed });
+    return { offset, width, count, stride, bytes, faults };
+  }
+
+  writeBlock(shape: BlockShape, from: Uint8Array, options?: AccessOptions): void {
+    const { offset, width, count } = shape;
+    const step = bytesOf(width);
+    const stride = this.#checkBlock('write', shape);
+    if (from.byteLength < count * step) throw new RangeError(`${count} cells need ${count * step} bytes`);
+    const text = `${this.#describe('write', width, offset)}, ${count} cells`;
+    if (this.#gate.shut && !this.#gate.admit('write', text, this.#place(width, offset))) return;
+    let index = 0;
+    try {
+      while (index < count) {
+        const at = offset + index * stride;
+        const window = this.#windowAt(at, step);
+        if (isMapped(window)) {
+          const run = runInside(window, at, stride, step, count - index);
+          const part = from.subarray(index * step, (index + run) * step);
+          const done = this.#engine!.writeBlock(width, window.address + at - window.start, part, run, stride);
+          index += done;
+          if (done < run) throw this.#busFault('write', width, at + done * stride);
+        } else {
+          this.#send(width, at, decode(from, width, index * step), options?.allowSplit === true);
+          index += 1;
+        }
+      }
+    } finally {
+      if (index > 0) {
+        this.#journal.block({ kind: 'write-block', space: this.name, offset, width, count: index, stride, faults: 0 });
+      }
+    }
+  }
+
+  poll(width: Width, offset: number, request: PollRequest): PollResult {
+    this.#check('read', width, offset, bytesOf(width));
+    const text = `${this.#describe('read', width, offset)} until it matches`;
+    if (this.#gate.shut && !this.#gate.admit('poll', text, this.#place(width, offset))) {
+      return { matched: true, value: request.want, iterations: 0 };
+    }
+    const window = this.#windowAt(offset, bytesOf(width));
+    let result: PollResult;
+    if (isMapped(window)) {
+      const address = window.address + offset - window.start;
+      const polled = this.#engine!.poll(width, address, request.mask, request.want, request.iterations);
+      if (polled === undefined) throw this.#busFault('read', width, offset);
+      result = polled;
+    } else {
+      let value = 0n;
+      let iterations = 0;
+      do {
+        value = BigInt(this.#fetch(width, offset, false));
+        iterations += 1;
+      } while ((value & request.mask) !== request.want && iterations < request.iterations);
+      result = { matched: (value & request.mask) === request.want, value, iterations };
+    }
+    if (result.iterations === 1)
+      this.#journal.read(this.#id, width, offset, width === 64 ? result.value : Number(result.value));
+    else {
+      const count = result.iterations;
+      this.#journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride: 0, faults: 0 });
+    }
+    return result;
+  }
+
+  #allWindows(): (Window & { address?: number })[] {
+    if (!this.#windows) {
+      const engine = this.#host.engine();
+      if ('unavailable' in engine) this.#windows = this.#host.windows(this.info, engine.unavailable);
+      else {
+        this.#engine = engine;
+        this.#windows = this.#host.windows(this.info);
+      }
+    }
+    return this.#windows;
+  }
+
+  /** The window that holds all of an access, mapped if it is to be mapped; a straddling access takes the other path. */
+  #windowAt(offset: number, bytes: number): Window | Mapped {
+    const windows = this.#allWindows();
+    const at = windows.findIndex((window) => offset >= window.start && offset < window.end);
+    const window = windows[at];
+    if (window === undefined) throw new Error(`no window of ${this.name} holds offset ${offset}`);
+    if (window.path !== 'mapped') return window;
+    if (window.address === undefined) {
+      try {
+        window.address = this.#host.map(this.info, window.start, window.end);
+      } catch (error) {
+        if (!(error instanceof VfioError)) throw error;
+        const path = this.#host.transport.accessPath;
+        const unmapped: Window = { ...window, path, why: `mmap failed: ${error.details.errno ?? error.details.why}` };
+        windows[at] = unmapped;
+        return unmapped;
+      }
+    }
+    if (offset + bytes > window.end) return { ...window, path: this.#host.transport.accessPath };
+    const mapped = window as Mapped;
+    this.#hot = mapped;
+    return mapped;
+  }
+
+  #check(operation: 'read' | 'write', width: Width, offset: number, span: number): void {
+    const fail = (why: string, hint: string): never => {
+      throw new VfioError({ ...this.#details(operation, width, offset), why, hint });
+    };
+    if (!Number.isSafeInteger(offset) || offset < 0)
+      fail('the offset is no whole number of bytes', 'give an offset such as 0x100');
+    if (this.#gate.lost === undefined && operation === 'read' && !this.readable) {
+      fail('the region cannot be read', 'regions shows what VFIO allows');
+    }
+    if (operation === 'write' && !this.writable) fail('the region is read-only', 'regions shows what VFIO allows');
+    if (offset + span > this.size) {
+      fail(
+        `past the end: ${this.name} has 0x${this.size.toString(16)} bytes`,
+        `the last offset at this width is 0x${Math.max(0, this.size - bytesOf(width)).toString(16)}`,
+      );
+    }
+    const step = bytesOf(width);
+    if (offset % step !== 0) {
+      const below = offset - (offset % step);
+      fail(
+        `not aligned: ${width} bits need a multiple of ${step}`,
+        `the nearest are 0x${below.toString(16)} and 0x${(below + step).toString(16)}; .b reads single bytes`,
+      );
+    }
+  }
+
+  #checkBlock(operation: 'read' | 'write', { offset, width, count, stride }: BlockShape): number {
+    const step = bytesOf(width);
+    const each = stride ?? step;
+    if (!Number.isSafeInteger(count) || count < 1) {
+      throw new VfioError({
+        ...this.#details(operation, width, offset),
+        why: `the count ${count} is not 1 or more`,
+        hint: 'give a number of cells',
+      });
+    }
+    if (!Number.isSafeInteger(each) || each < 0 || each % step !== 0) {
+      throw new VfioError({
+        ...this.#details(operation, width, offset),
+        why: `the stride ${each} is no multiple of ${step}`,
+        hint: 'a stride is 0 or a multiple of the width in bytes',
+      });
+    }
+    const most = each === 0 ? Infinity : Math.floor((this.size - offset - step) / each) + 1;
+    if (offset + step <= this.size && count > most) {
+      throw new VfioError({
+        ...this.#details(operation, width, offset),
+        why: `${count} cells go past the end: ${this.name} has 0x${this.size.toString(16)} bytes`,
+        hint: `${most} cells fit from here`,
+      });
+    }
+    this.#check(operation, width, offset, step);
+    return each;
+  }
+
+  #keepsWidth(operation: 'read' | 'write', width: Width, offset: number, allowSplit: boolean): void {
+    if (allowSplit) return;
+    const why = this.#host.transport.splits(this.info, offset, bytesOf(width));
+    if (why === undefined) return;
+    throw new VfioError({
+      ...this.#details(operation, width, offset),
+      kind: 'unsupported',
+      why: `no single access: ${why}`,
+      hint: 'use a narrower access, or --allow-split',
+    });
+  }
+
+  #busFault(operation: 'read' | 'write', width: Width, offset: number): VfioError {
+    this.#journal.fault(operation, this.name, width, offset, 'SIGBUS');
+    return new VfioError({
+      ...this.#details(operation, width, offset),
+      errno: 'SIGBUS',
+      ...this.#host.explain(this, 'SIGBUS'),
+    });
+  }
+
+  /** What the transport refused, with the place of the access added. */
+  #refused(operation: 'read' | 'write', width: Width, offset: number, error: unknown): unknown {
+    if (!(error instanceof VfioError)) return error;
+    const errno = error.details.errno;
+    this.#journal.fault(operation, this.name, width, offset, errno ?? error.details.why);
+    const place = this.#details(operation, width, offset);
+    const plain = error.kind === 'access' || error.kind === 'kernel';
+    if (plain && errno !== undefined) {
+      return new VfioError({ ...place, errno, ...this.#host.explain(this, errno) }, { cause: error });
+    }
+    return new VfioError({ ...error.details, ...place, kind: error.kind, why: error.details.why }, { cause: error });
+  }
+
+  #details(operation: string, width: Width, offset: number): Omit<FailureDetails, 'why'> {
+    return { kind: 'access', operation, device: this.#host.name, ...this.#place(width, offset) };
+  }
+
+  #place(width: Width, offset: number): { space: string; offset: number; width: Width } {
+    return { space: this.name, offset, width };
+  }
+
+  #describe(operation: string, width: Width, offset: number): string {
+    return `${operation} ${this.name}+0x${offset.toString(16)} (${width} bits)`;
+  }
+}
+
+function isMapped(window: Window | Mapped): window is Mapped {
+  return window.path === 'mapped';
+}
+
+function isWord(value: number, width: Width): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= (width === 64 ? Number.MAX_SAFE_INTEGER : 2 ** width - 1);
+}
+
+/** How many of `count` cells from `at` on lie wholly inside `window`. */
+function runInside(window: Window, at: number, stride: number, step: number, count: number): number {
+  if (stride === 0) return count;
+  return Math.min(count, Math.floor((window.end - at - step) / stride) + 1);
+}
+
+function addFault(faults: BlockFault[], index: number, error: VfioError): void {
+  const last = faults.at(-1);
+  const same = last !== undefined && last.index + last.count === index && last.error.details.why === error.details.why;
+  if (same) faults[faults.length - 1] = { ...last, count: last.count + 1 };
+  else faults.push({ index, count: 1, error });
+}
+
+function decode(bytes: Uint8Array, width: Width, at: number): number | bigint {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, bytesOf(width));
+  if (width === 64) return view.getBigUint64(0, true);
+  if (width === 32) return view.getUint32(0, true);
+  return width === 16 ? view.getUint16(0, true) : view.getUint8(0);
+}
+
+function encode(bytes: Uint8Array, width: Width, at: number, value: number | bigint): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, bytesOf(width));
+  if (width === 64) view.setBigUint64(0, BigInt(value), true);
+  else if (width === 32) view.setUint32(0, Number(value), true);
+  else if (width === 16) view.setUint16(0, Number(value), true);
+  else view.setUint8(0, Number(value));
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Journal, type JournalEntry } from '../../src/vfio/journal.js';
+
+test('accesses come back as they were made, 64 bits exact', () => {
+  const journal = new Journal(8);
+  const region0 = journal.registerSpace('region0');
+  const ring = journal.registerSpace('ring');
+  journal.read(region0, 32, 0x100, 0xffffffff);
+  journal.write(ring, 64, 0x1_0000_0000, 0xfedcba9876543210n);
+  journal.write(region0, 8, 1, 0);
+  const seen = [...journal.entries()].map(({ time, ...entry }) => {
+    assert.ok(time > 0);
+    return entry;
+  });
+  assert.deepEqual(seen, [
+    { kind: 'read', sequence: 0, space: 'region0', offset: 0x100, width: 32, value: 0xffffffff },
+    { kind: 'write', sequence: 1, space: 'ring', offset: 0x1_0000_0000, width: 64, value: 0xfedcba9876543210n },
+    { kind: 'write', sequence: 2, space: 'region0', offset: 1, width: 8, value: 0 },
+  ]);
+});
+
+test('the oldest entries make room and are counted, happenings too', () => {
+  const journal = new Journal(4);
+  const space = journal.registerSpace('region0');
+  for (let i = 0; i < 3; i += 1) journal.note('note', `happening ${i}`);
+  for (let i = 0; i < 5; i += 1) journal.read(space, 32, i * 4, i);
+  assert.equal(journal.recorded, 8);
+  assert.equal(journal.dropped, 4);
+  assert.deepEqual(
+    [...journal.entries()].map((entry) => entry.sequence),
+    [4, 5, 6, 7],
+  );
+  journal.note('reset', 'reset');
+  assert.deepEqual(
+    [...journal.entries(7)].map((entry) => entry.kind),
+    ['read', 'reset'],
+  );
+});
+
+test('a follower sees every entry once, in order, and none after it has left', () => {
+  const journal = new Journal(2);
+  const space = journal.registerSpace('region0');
+  const seen: JournalEntry[] = [];
+  const leave = journal.follow((entry) => seen.push(entry));
+  for (let i = 0; i < 5; i += 1) journal.read(space, 32, 0, i);
+  journal.fault('write', 'region0', 16, 2, 'SIGBUS');
+  leave();
+  journal.read(space, 32, 0, 99);
+  assert.deepEqual(
+    seen.map((entry) => entry.sequence),
+    [0, 1, 2, 3, 4, 5],
+  );
+  const last = seen.at(-1);
+  assert.ok(last && 'fault' in last && last.fault === 'SIGBUS');
+  assert.ok(!('value' in last));
+});
+
+test('an entry may carry a time of its own', () => {
+  const journal = new Journal();
+  journal.note('irq', 'msi[0]', { count: 3n }, 12345);
+  const [entry] = [...journal.entries()];
+  assert.equal(entry?.time, 12345);
+});
