@@ -57,7 +57,6 @@ function faultAt(offset: number, length: number, seen: ReadonlySet<number>): str
  * A capability's `data` is only its own.
  */
 export function chainCapabilities(chain: readonly Omit<Capability, 'offset'>[], base: number): Buffer {
-  const aligned = (size: number): number => (size + 7) & ~7;
   const bytes = Buffer.alloc(chain.reduce((size, { data }) => size + HEADER_SIZE + aligned(data.length), 0));
   let at = 0;
   for (const [i, { id, version, data }] of chain.entries()) {
@@ -69,4 +68,8 @@ export function chainCapabilities(chain: readonly Omit<Capability, 'offset'>[], 
     at = next;
   }
   return bytes;
+}
+
+function aligned(size: number): number {
+  return (size + 7) & ~7;
 }
