@@ -1,0 +1,109 @@
+import type { Device } from '../vfio/device.js';
+import type { Width } from '../vfio/width.js';
+import type { View } from '../views/view.js';
+import type { Argument, Toggle } from './arguments/argument.js';
+import type { Session } from './session.js';
+
+/** Where a command stands in `help` and in the reference. */
+export type Group = 'devices' | 'access' | 'interrupts' | 'dma' | 'registers' | 'scripts' | 'session';
+
+/** The most that a command does to the device. Anything beyond 'read' is refused in a read-only session. */
+export type Effect = 'none' | 'read' | 'write' | 'irq' | 'dma' | 'bind' | 'reset';
+
+/** What must be there before a command can run. */
+export type Need = 'nothing' | 'device';
+
+export type ArgumentSpecs = Readonly<Record<string, Argument<unknown>>>;
+export type FlagSpecs = Readonly<Record<string, Argument<unknown> | Toggle>>;
+
+export type ArgumentValues<A extends ArgumentSpecs> = {
+  readonly [K in keyof A]: A[K] extends Argument<infer T> ? T : never;
+};
+/** A toggle is a boolean, a flag with a value is undefined where it is not given, unless it was declared `defaulted`. */
+export type FlagValues<F extends FlagSpecs> = {
+  readonly [K in keyof F]: F[K] extends Toggle ? boolean : F[K] extends Argument<infer T> ? T : never;
+};
+
+/** What a handler gets: values of the types that the declaration gave them. */
+export interface Input<A extends ArgumentSpecs, F extends FlagSpecs> {
+  readonly arguments: ArgumentValues<A>;
+  readonly flags: FlagValues<F>;
+  /** The width asked for behind the command word (.b .w .l .q); a Location already has it in its own `width`. */
+  readonly width: Width | undefined;
+}
+
+/** What a handler works with beside its input. */
+export interface Context<N extends Need = Need> {
+  readonly session: Session;
+  /** The current device. Commands that declare `needs: 'device'` always have one. */
+  readonly device: N extends 'device' ? Device : Device | undefined;
+  /** Aborted by Ctrl-C, and when the session ends. */
+  readonly signal: AbortSignal;
+  /** Lets the event loop run (Ctrl-C, notices) and throws where the command was interrupted. For loops: every few ms. */
+  breathe(): Promise<void>;
+  /** Says how far a long command is, for a terminal only, and only from its second second on. */
+  progress(text: string): void;
+}
+
+/** What a handler gives back: what is to be shown, never printed by itself. An iterable's views are shown as they come. */
+export type Answer = View | void | Promise<View | void> | AsyncIterable<View>;
+
+export interface Example {
+  readonly line: string;
+  /** What it does, as a phrase. */
+  readonly says: string;
+  /** The simulated device that the example runs on; by default none needs to be open. */
+  readonly device?: string;
+  /** Lines that are run before it. */
+  readonly after?: readonly string[];
+  /** Why the example is not run by the tests (it needs real hardware). */
+  readonly untested?: string;
+}
+
+/** Everything there is to say about a command; the parser, completion, help, reference and tests are functions of it. */
+export interface Declaration<A extends ArgumentSpecs, F extends FlagSpecs, N extends Need> {
+  /** One word, or two ('irq enable'). */
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly group: Group;
+  /** One line without a full stop. */
+  readonly summary: string;
+  /** Paragraphs for `help NAME`. */
+  readonly details?: string;
+  /** In the order in which they are typed. */
+  readonly arguments: A;
+  /** By their names in camel case; typed with dashes: allowSplit is --allow-split. */
+  readonly flags: F;
+  readonly effect: Effect;
+  readonly needs: N;
+  /** Takes .b .w .l .q behind the command word. */
+  readonly width?: boolean;
+  readonly examples: readonly [Example, ...Example[]];
+  run(context: Context<N>, input: Input<A, F>): Answer;
+  /** The line that Enter on an empty line runs next. */
+  repeat?(input: Input<A, F>): string | undefined;
+  /** The JavaScript that does the same, given `device`: what --js prints. */
+  toJs?(input: Input<A, F>): string;
+}
+
+/** A command as the registry keeps it. */
+export interface Command extends Declaration<ArgumentSpecs, FlagSpecs, Need> {
+  readonly aliases: readonly string[];
+  readonly width: boolean;
+}
+
+/** Declares a command. The types of `input` in its functions come from `arguments` and `flags`. */
+export function defineCommand<const A extends ArgumentSpecs, const F extends FlagSpecs, const N extends Need>(
+  declaration: Declaration<A, F, N>,
+): Command {
+  return { ...declaration, aliases: declaration.aliases ?? [], width: declaration.width ?? false };
+}
+
+/** 'allowSplit' as it is typed: '--allow-split'. */
+export function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+export function isToggle(flag: Argument<unknown> | Toggle): flag is Toggle {
+  return 'toggle' in flag;
+}

@@ -1,0 +1,34 @@
+/** Where in a line something is: half open, in UTF-16 units. */
+export interface Extent {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A line that cannot be understood: what is wrong, where in the line, and what to do about it. */
+export class UsageError extends Error {
+  /** The line that the span refers to; '' where it is not known. */
+  readonly line: string;
+  readonly start: number;
+  readonly end: number;
+  readonly hint: string | undefined;
+
+  constructor(message: string, at: { readonly line: string } & Extent, hint?: string) {
+    super(message);
+    this.name = 'UsageError';
+    this.line = at.line;
+    this.start = at.start;
+    this.end = at.end;
+    this.hint = hint;
+  }
+}
+
+/** An expectation of a script that did not hold (expect, irq wait): exit code 3. */
+export class ExpectationError extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.name = 'ExpectationError';
+    this.hint = hint;
+  }
+}
