@@ -1,6 +1,6 @@
 import { escape } from './escape.js';
 import { byteColumns } from './hexdump.js';
-import type { Line } from './line.js';
+import { type Line, wrapLine } from './line.js';
 import { hexBytes } from './numbers.js';
 import type { CellsView, Role, Span } from './view.js';
 
@@ -187,7 +187,8 @@ function* faultLines(view: CellsView, columns: number): Generator<Line> {
     const most = columns === Infinity ? ranges.length : rangesShown;
     const shown = ranges.slice(0, most).map(([first, end]) => rangeText(view, first, end));
     if (ranges.length > most) shown.push(`and ${ranges.length - most} more`);
-    yield [{ text: `unreadable ${escape(view.space)} ${shown.join(', ')}: ${escape(reason)}`, role: 'fault' }];
+    const text = `unreadable ${escape(view.space)} ${shown.join(', ')}: ${escape(reason)}`;
+    yield* wrapLine([{ text, role: 'fault' }], columns, 2);
   }
 }
 

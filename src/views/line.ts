@@ -67,7 +67,7 @@ export function* wrapLine(line: Line, columns: number, indent: number): Generato
         current = [{ text: ' '.repeat(indent), role: 'plain' }];
         used = indent;
       }
-      current.push({ text: piece, role: span.role });
+      append(current, piece, span.role);
       used += width;
       // The label in front of a value is no place to break at: only what stands right of the indent is.
       begun ||= !blank && used > indent;
@@ -76,8 +76,15 @@ export function* wrapLine(line: Line, columns: number, indent: number): Generato
   yield withoutTrailingBlanks(current);
 }
 
+function append(spans: Span[], text: string, role: Role): void {
+  const last = spans.at(-1);
+  if (last?.role === role) spans[spans.length - 1] = { text: last.text + text, role };
+  else spans.push({ text, role });
+}
+
 function withoutTrailingBlanks(spans: readonly Span[]): Line {
-  let end = spans.length;
-  while (end > 0 && spans[end - 1]?.text.trim() === '') end--;
-  return spans.slice(0, end);
+  const last = spans.at(-1);
+  if (last === undefined) return spans;
+  const text = last.text.trimEnd();
+  return text === '' ? withoutTrailingBlanks(spans.slice(0, -1)) : [...spans.slice(0, -1), { text, role: last.role }];
 }

@@ -12,7 +12,7 @@ const sgr: Readonly<Record<Role, readonly [on: string, off: string] | undefined>
   plain: undefined,
   heading: ['\x1b[1m', '\x1b[22m'],
   name: ['\x1b[36m', '\x1b[39m'],
-  address: ['\x1b[2m', '\x1b[22m'],
+  address: ['\x1b[36m', '\x1b[39m'],
   value: undefined,
   changed: ['\x1b[1m', '\x1b[22m'],
   good: ['\x1b[32m', '\x1b[39m'],
