@@ -12,12 +12,12 @@ export class UsageError extends Error {
   readonly end: number;
   readonly hint: string | undefined;
 
-  constructor(message: string, at: { readonly line: string } & Extent, hint?: string) {
+  constructor(message: string, at: ({ readonly line: string } & Extent) | undefined, hint?: string) {
     super(message);
     this.name = 'UsageError';
-    this.line = at.line;
-    this.start = at.start;
-    this.end = at.end;
+    this.line = at?.line ?? '';
+    this.start = at?.start ?? 0;
+    this.end = at?.end ?? 0;
     this.hint = hint;
   }
 }

@@ -133,7 +133,12 @@ export class Region implements Space {
 
   /** One 32-bit store and no load. */
   write32(offset: number, value: number): void {
-    this.#write(32, offset, value);
+    const hot = this.#hot;
+    const inside = hot !== undefined && offset >= hot.start && offset + 4 <= hot.end && offset % 4 === 0;
+    if (inside && value >>> 0 === value && this.writable && !this.#gate.shut) {
+      if (!this.#engine!.write32(hot.address + offset - hot.start, value)) throw this.#busFault('write', 32, offset);
+      this.#journal.write(this.#id, 32, offset, value);
+    } else this.#write(32, offset, value);
   }
 
   /** One 64-bit store and no load. */
@@ -147,7 +152,8 @@ export class Region implements Space {
   }
 
   write(width: Width, offset: number, value: number | bigint, options?: AccessOptions): void {
-    this.#write(width, offset, value, options);
+    if (width === 32 && options === undefined && typeof value === 'number') this.write32(offset, value);
+    else this.#write(width, offset, value, options);
   }
 
   #read(width: Width, offset: number, options?: AccessOptions): number | bigint {

@@ -1,0 +1,125 @@
+import type { VfioError } from '../vfio/errors.js';
+import type { BlockFault, BlockShape, Space } from '../vfio/space.js';
+import { bytesOf, type Width } from '../vfio/width.js';
+import type { CellsView } from '../views/view.js';
+import type { Location } from './arguments.js';
+import type { Context } from './command.js';
+
+/** Cells that are accessed between two looks at the event loop. */
+const CHUNK = 8192;
+
+/** The letters that name a width behind a command word, as U-Boot and setpci have them. */
+const letters: Readonly<Record<Width, string>> = { 8: 'b', 16: 'w', 32: 'l', 64: 'q' };
+
+/** A command word with its width, such as 'peek.w'. */
+export function wordWithWidth(word: string, width: Width): string {
+  return `${word}.${letters[width]}`;
+}
+
+export interface CellsRead {
+  readonly bytes: Uint8Array;
+  readonly faults: readonly BlockFault[];
+}
+
+/** Reads cells as one block, or, where there are many, in blocks between which the event loop runs. */
+export function readCells(
+  context: Context,
+  space: Space,
+  shape: Required<BlockShape>,
+  allowSplit: boolean,
+): CellsRead | Promise<CellsRead> {
+  if (shape.count <= CHUNK) return space.readBlock(shape, { allowSplit });
+  return readChunks(context, space, shape, allowSplit);
+}
+
+async function readChunks(
+  context: Context,
+  space: Space,
+  shape: Required<BlockShape>,
+  allowSplit: boolean,
+): Promise<CellsRead> {
+  checkEnd(space, shape);
+  const step = bytesOf(shape.width);
+  const bytes = new Uint8Array(shape.count * step);
+  const faults: BlockFault[] = [];
+  for await (const { done, block } of chunks(context, space, shape, allowSplit)) {
+    bytes.set(block.bytes, done * step);
+    for (const fault of block.faults) faults.push({ ...fault, index: fault.index + done });
+  }
+  return { bytes, faults };
+}
+
+/** The same, a chunk at a time in constant memory; `done` cells came before it. */
+export async function* chunks(
+  context: Context,
+  space: Space,
+  shape: Required<BlockShape>,
+  allowSplit: boolean,
+): AsyncGenerator<{ readonly done: number; readonly block: CellsRead; readonly count: number }> {
+  checkEnd(space, shape);
+  for (let done = 0; done < shape.count; done += CHUNK) {
+    const count = Math.min(CHUNK, shape.count - done);
+    const block = space.readBlock({ ...shape, offset: shape.offset + done * shape.stride, count }, { allowSplit });
+    yield { done, block, count };
+    context.progress(`${percent(done + count, shape.count)} of ${shape.count} cells read`);
+    await context.breathe();
+  }
+}
+
+/** Writes `cells`, a block at a time; `fill` gives the packed bytes of the cells from `done` on. */
+export async function writeCells(
+  context: Context,
+  space: Space,
+  shape: Required<BlockShape>,
+  fill: (done: number, count: number) => Uint8Array,
+  allowSplit: boolean,
+): Promise<void> {
+  checkEnd(space, shape);
+  for (let done = 0; done < shape.count; done += CHUNK) {
+    const count = Math.min(CHUNK, shape.count - done);
+    space.writeBlock({ ...shape, offset: shape.offset + done * shape.stride, count }, fill(done, count), {
+      allowSplit,
+    });
+    context.progress(`${percent(done + count, shape.count)} of ${shape.count} cells written`);
+    await context.breathe();
+  }
+}
+
+/** Lets the space itself refuse a block that does not fit, before any part of it is accessed. */
+function checkEnd(space: Space, shape: Required<BlockShape>): void {
+  const last = shape.offset + (shape.count - 1) * shape.stride;
+  if (last + bytesOf(shape.width) > space.size) space.readBlock({ ...shape, count: shape.count });
+}
+
+function percent(done: number, total: number): string {
+  return `${Math.floor((done / total) * 100)} %`;
+}
+
+/** One short reason for a cell that could not be read, the errno first. */
+export function reasonOf(error: VfioError): string {
+  const { errno, why } = error.details;
+  return errno === undefined ? why : `${errno}: ${why}`;
+}
+
+export function cellsView(
+  at: Location,
+  shape: Required<BlockShape>,
+  read: CellsRead,
+  style: CellsView['style'],
+): CellsView {
+  const faults = read.faults.flatMap(({ index, count, error }) =>
+    Array.from({ length: count }, (_, nth) => ({ index: index + nth, reason: reasonOf(error) })),
+  );
+  return {
+    kind: 'cells',
+    style,
+    space: at.space.name,
+    offset: shape.offset,
+    width: shape.width,
+    stride: shape.stride,
+    count: shape.count,
+    bytes: read.bytes,
+    faults,
+    ...(at.name !== undefined && { name: `${at.space.name}.${at.name}` }),
+  };
+}

@@ -1,0 +1,172 @@
+import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
+import type { ReadView, View, WriteView } from '../../views/view.js';
+import { type Location, cellsOf, count, integer, location, maskedValue, optional, toggle } from '../arguments.js';
+import { cellsView, readCells, wordWithWidth } from '../cells.js';
+import { defineCommand } from '../command.js';
+import { UsageError } from '../usage-error.js';
+
+const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
+
+/** `name` for a view: the register with its space, where the place was named so. */
+function named(at: Location): { name?: string } {
+  return at.name === undefined ? {} : { name: `${at.space.name}.${at.name}` };
+}
+
+/** The bits of its register that a location names: all of them, or its field's. */
+function fieldMask(at: Location): { shift: bigint; mask: bigint } | undefined {
+  if (!at.field) return undefined;
+  const shift = BigInt(at.field.low);
+  return { shift, mask: ((1n << BigInt(at.field.bits)) - 1n) << shift };
+}
+
+/** The view of one write; masked where `mask` is not all of the width: one read, then one write. */
+function write(
+  at: Location,
+  value: bigint,
+  mask: bigint | undefined,
+  options: { allowSplit: boolean; verify: boolean },
+): WriteView {
+  const { space, offset, width } = at;
+  const split = options.allowSplit ? { allowSplit: true } : undefined;
+  const word = (bits: bigint): number | bigint => (width === 64 ? bits : Number(bits));
+  let written = word(value);
+  let old: number | bigint | undefined;
+  if (mask !== undefined) {
+    old = space.read(width, offset, split);
+    written = word((BigInt(old) & ~mask & maxOf(width)) | (value & mask));
+  }
+  space.write(width, offset, written, split);
+  const readBack = options.verify ? space.read(width, offset, split) : undefined;
+  return {
+    kind: 'write',
+    space: space.name,
+    offset,
+    width,
+    value: word(value),
+    written,
+    ...(old !== undefined && { old }),
+    ...(mask !== undefined && { mask }),
+    ...(readBack !== undefined && { readBack }),
+    ...named(at),
+  };
+}
+
+/** The method of a Region that makes one access of `width`. */
+function jsAccess(kind: 'read' | 'write', { space, offset, width }: Location, value = ''): string {
+  return `device.region('${space.name}').${kind}${width}(0x${offset.toString(16)}${value})`;
+}
+
+function jsValue(value: bigint, width: Width): string {
+  return `0x${value.toString(16)}${width === 64 ? 'n' : ''}`;
+}
+
+export const commands = [
+  defineCommand({
+    name: 'peek',
+    aliases: ['md', 'x'],
+    group: 'access',
+    summary: 'read one place, or several, each by exactly one access',
+    details:
+      'A COUNT is a number of cells of the access width, or bytes with a unit (64B, 4K). --stride sets the bytes from one ' +
+      'cell to the next; 0 reads one place again and again, which drains a FIFO. The value read is $_ afterwards.',
+    arguments: {
+      location: location('where to read'),
+      count: optional(count('how many cells, or bytes with a unit')),
+    },
+    flags: { stride: optional(integer('bytes from one cell to the next', { least: 0 })), allowSplit },
+    effect: 'read',
+    needs: 'device',
+    width: true,
+    examples: [
+      { line: 'peek region0 0x0', says: 'one 32-bit read of the identification register', device: 'sim:edu' },
+      { line: 'peek.b region0 0x100 16', says: 'sixteen reads of 8 bits', device: 'sim:sram' },
+      {
+        line: 'peek config.COMMAND',
+        says: 'a register of the config space by name, at its own width',
+        device: 'sim:edu',
+      },
+    ],
+    run(context, { arguments: { location: at, count: amount }, flags }): View | Promise<View> {
+      const { space, offset, width } = at;
+      if (amount === undefined) {
+        const value = flags.allowSplit ? space.read(width, offset, { allowSplit: true }) : space.read(width, offset);
+        const field = fieldMask(at);
+        const shown = field ? (BigInt(value) & field.mask) >> field.shift : value;
+        context.session.last = BigInt(shown);
+        const view: ReadView = { kind: 'read', space: space.name, offset, width, value: shown, ...named(at) };
+        return view;
+      }
+      const shape = { offset, width, count: cellsOf(amount, width), stride: flags.stride ?? bytesOf(width) };
+      const show = (read: Parameters<typeof cellsView>[2]): View => cellsView(at, shape, read, 'words');
+      const read = readCells(context, space, shape, flags.allowSplit);
+      return read instanceof Promise ? read.then(show) : show(read);
+    },
+    repeat({ arguments: { location: at, count: amount }, flags }) {
+      const cells = amount === undefined ? 1 : cellsOf(amount, at.width);
+      const next = at.offset + cells * (flags.stride ?? bytesOf(at.width));
+      if (next + bytesOf(at.width) > at.space.size) return undefined;
+      const tail =
+        amount === undefined ? '' : ` ${cells}${flags.stride === undefined ? '' : ` --stride ${flags.stride}`}`;
+      return `${wordWithWidth('peek', at.width)} ${at.space.name} 0x${next.toString(16)}${tail}`;
+    },
+    toJs({ arguments: { location: at, count: amount }, flags }) {
+      if (amount === undefined) return jsAccess('read', at);
+      const stride = flags.stride === undefined ? '' : `, stride: ${flags.stride}`;
+      const shape = `{ offset: 0x${at.offset.toString(16)}, width: ${at.width}, count: ${cellsOf(amount, at.width)}${stride} }`;
+      return `device.region('${at.space.name}').readBlock(${shape})`;
+    },
+  }),
+
+  defineCommand({
+    name: 'poke',
+    aliases: ['mw'],
+    group: 'access',
+    summary: 'write one place by exactly one access',
+    details:
+      'VALUE:MASK writes only the bits of the mask: one read, then one write, and the old value is shown. Without a mask ' +
+      'nothing is read. --verify reads the place back afterwards.',
+    arguments: {
+      location: location('where to write'),
+      value: maskedValue('what to write; VALUE:MASK for some bits only'),
+    },
+    flags: { verify: toggle('read the place back, by one more access'), allowSplit },
+    effect: 'write',
+    needs: 'device',
+    width: true,
+    examples: [
+      { line: 'poke region0 0x4 0x12345678', says: 'one 32-bit write', device: 'sim:edu' },
+      {
+        line: 'poke.w config 0x4 0x2:0x2',
+        says: 'set bit 1 and leave the others: memory decode on',
+        device: 'sim:edu',
+      },
+    ],
+    run(context, { arguments: { location: at, value }, flags }): View {
+      const field = fieldMask(at);
+      let { mask, value: bits } = value;
+      if (field) {
+        bits = checkedField(bits, at) << field.shift;
+        mask = field.mask;
+      }
+      const view = write(at, bits, mask, flags);
+      if (view.readBack !== undefined) context.session.last = BigInt(view.readBack);
+      return view;
+    },
+    toJs({ arguments: { location: at, value } }) {
+      if (value.mask === undefined) return jsAccess('write', at, `, ${jsValue(value.value, at.width)}`);
+      const [bits, mask] = [jsValue(value.value, at.width), jsValue(value.mask, at.width)];
+      const old = jsAccess('read', at);
+      const word = `(${old} & ~${mask}) | (${bits} & ${mask})`;
+      return jsAccess('write', at, `, ${at.width === 64 ? word : `(${word}) >>> 0`}`);
+    },
+  }),
+];
+
+function checkedField(value: bigint, at: Location): bigint {
+  const bits = at.field?.bits ?? at.width;
+  if (value < 1n << BigInt(bits)) return value;
+  throw new UsageError(
+    `0x${value.toString(16)} does not fit the ${bits} bits of ${at.field?.name ?? 'the place'}`,
+    undefined,
+  );
+}

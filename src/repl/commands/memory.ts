@@ -1,0 +1,293 @@
+import { VfioError } from '../../vfio/errors.js';
+import type { Space } from '../../vfio/space.js';
+import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
+import type { View } from '../../views/view.js';
+import {
+  bytesIn,
+  defaulted,
+  integer,
+  location,
+  maskedValue,
+  optional,
+  span,
+  text,
+  toggle,
+  value,
+} from '../arguments.js';
+import type { Span } from '../arguments.js';
+import { type CellsRead, cellsView, chunks, readCells, reasonOf, wordWithWidth, writeCells } from '../cells.js';
+import { defineCommand } from '../command.js';
+import { UsageError } from '../usage-error.js';
+
+const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
+
+/** What dump shows where no count was given, as U-Boot's md does: 256 bytes, or up to the end. */
+const DUMP_BYTES = 256;
+/** Bytes that one view of a dump holds; a longer dump is shown piece by piece. */
+const DUMP_PIECE = 2 ** 20;
+
+/** The cells that a span covers at its width, packed one after another. */
+function shapeOf(piece: Span, bytes = bytesIn(piece)): { offset: number; width: Width; count: number; stride: number } {
+  const step = bytesOf(piece.width);
+  return { offset: piece.offset, width: piece.width, count: Math.max(1, Math.floor(bytes / step)), stride: step };
+}
+
+/** `count` cells of `width` bits, each `word`. */
+function repeated(word: bigint, width: Width, count: number): Uint8Array {
+  const cell = Buffer.alloc(8);
+  cell.writeBigUInt64LE(word);
+  return Buffer.alloc(count * bytesOf(width), cell.subarray(0, bytesOf(width)));
+}
+
+/** A cell of packed bytes as a bigint. */
+function cellAt(bytes: Uint8Array, width: Width, index: number): bigint {
+  let word = 0n;
+  for (let byte = bytesOf(width) - 1; byte >= 0; byte -= 1)
+    word = (word << 8n) | BigInt(bytes[index * bytesOf(width) + byte] ?? 0);
+  return word;
+}
+
+function isFaulted(read: CellsRead, index: number): boolean {
+  return read.faults.some((fault) => index >= fault.index && index < fault.index + fault.count);
+}
+
+/** Throws where `word` has more bits than a cell. */
+function checkFits(word: bigint, width: Width, space: Space): void {
+  if (word <= maxOf(width)) return;
+  throw new VfioError({
+    kind: 'access',
+    operation: 'use',
+    space: space.name,
+    width,
+    why: `the value 0x${word.toString(16)} does not fit ${width} bits`,
+    hint: 'use a wider access (.l is 32 bits, .q is 64), or a smaller value',
+  });
+}
+
+export const commands = [
+  defineCommand({
+    name: 'dump',
+    group: 'access',
+    summary: 'show a piece of a space as bytes and text',
+    details:
+      'Reads with accesses of the width (32 bits unless asked otherwise), each once, and shows the bytes in their order in ' +
+      'memory. Cells that cannot be read are shown as -- and explained below. 256 bytes where no count or range is given.',
+    arguments: { piece: span('what to show') },
+    flags: { allowSplit },
+    effect: 'read',
+    needs: 'device',
+    width: true,
+    examples: [
+      { line: 'dump region0 0..0x100', says: 'the first 256 bytes', device: 'sim:sram' },
+      {
+        line: 'dump.b config 0 64B',
+        says: 'the standard header of the config space, read byte by byte',
+        device: 'sim:edu',
+      },
+    ],
+    run(context, { arguments: { piece }, flags }) {
+      const shape = dumpShape(piece);
+      const most = DUMP_PIECE / bytesOf(piece.width);
+      if (shape.count <= most) {
+        const show = (read: CellsRead): View => cellsView(piece, shape, read, 'bytes');
+        const read = readCells(context, piece.space, shape, flags.allowSplit);
+        return read instanceof Promise ? read.then(show) : show(read);
+      }
+      return (async function* pieces() {
+        for (let done = 0; done < shape.count; done += most) {
+          const part = {
+            ...shape,
+            offset: shape.offset + done * shape.stride,
+            count: Math.min(most, shape.count - done),
+          };
+          yield cellsView(piece, part, await readCells(context, piece.space, part, flags.allowSplit), 'bytes');
+        }
+      })();
+    },
+    repeat({ arguments: { piece } }) {
+      const shape = dumpShape(piece);
+      const start = shape.offset + shape.count * shape.stride;
+      const end = Math.min(piece.space.size, start + shape.count * shape.stride);
+      if (end <= start) return undefined;
+      return `${wordWithWidth('dump', piece.width)} ${piece.space.name} 0x${start.toString(16)}..0x${end.toString(16)}`;
+    },
+  }),
+
+  defineCommand({
+    name: 'fill',
+    group: 'access',
+    summary: 'write one value to every cell of a piece',
+    arguments: { piece: span('what to fill'), value: value('what to write to each cell') },
+    flags: { allowSplit },
+    effect: 'write',
+    needs: 'device',
+    width: true,
+    examples: [
+      { line: 'fill region0 0x8000..0x9000 0xdeadbeef', says: '1024 writes of 32 bits', device: 'sim:sram' },
+      { line: 'fill.b region0 0x8000 64B 0xff', says: '64 writes of 8 bits', device: 'sim:sram' },
+    ],
+    async run(context, { arguments: { piece, value: word }, flags }): Promise<View> {
+      checkFits(word, piece.width, piece.space);
+      const shape = wholeCells(piece);
+      const fill = (_done: number, count: number): Uint8Array => repeated(word, piece.width, count);
+      await writeCells(context, piece.space, shape, fill, flags.allowSplit);
+      const start = `${piece.space.name}+0x${shape.offset.toString(16)}`;
+      return {
+        kind: 'text',
+        lines: [`${start}: ${shape.count} cells of ${piece.width} bits <- 0x${word.toString(16)}`],
+      };
+    },
+  }),
+
+  defineCommand({
+    name: 'find',
+    group: 'access',
+    summary: 'show where a value, or a text, stands in a piece',
+    details: 'VALUE:MASK compares the bits of the mask only, cell by cell. --text looks for characters at any byte.',
+    arguments: { piece: span('where to look'), value: optional(maskedValue('what to look for')) },
+    flags: {
+      text: optional(text('characters to look for, in place of VALUE', 'TEXT')),
+      limit: defaulted(integer('places to show at the most', { least: 1 }), 100),
+      allowSplit,
+    },
+    effect: 'read',
+    needs: 'device',
+    width: true,
+    examples: [
+      {
+        line: 'find.b region0 0..0x10000 0x00:0xf0 --limit 4',
+        says: 'bytes whose upper half is zero',
+        device: 'sim:sram',
+      },
+      { line: 'find region0 0..0x10000 --text sram', says: 'where the firmware names itself', device: 'sim:sram' },
+    ],
+    async run(context, { arguments: { piece, value: wanted }, flags }): Promise<View> {
+      if ((wanted === undefined) === (flags.text === undefined))
+        throw new UsageError('give either a VALUE or --text TEXT', undefined);
+      const hits: { offset: number; cell: string }[] = [];
+      let found = 0;
+      let unread = 0;
+      const hit = (offset: number, cell: string): void => {
+        found += 1;
+        if (hits.length < flags.limit) hits.push({ offset, cell });
+      };
+      const shape = wholeCells(piece);
+      const step = bytesOf(piece.width);
+      const needle = flags.text === undefined ? undefined : Buffer.from(flags.text);
+      let tail = Buffer.alloc(0);
+      for await (const { done, block, count } of chunks(context, piece.space, shape, flags.allowSplit)) {
+        for (const fault of block.faults) unread += fault.count;
+        const start = shape.offset + done * step;
+        if (needle) {
+          const bytes = Buffer.concat([tail, block.bytes]);
+          for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) {
+            const first = Math.max(0, Math.floor((at - tail.length) / step));
+            const last = Math.floor((at + needle.length - 1 - tail.length) / step);
+            if (!isFaulted(block, first) && !isFaulted(block, last))
+              hit(start - tail.length + at, JSON.stringify(flags.text));
+          }
+          tail = bytes.subarray(Math.max(0, bytes.length - needle.length + 1));
+        } else if (wanted) {
+          const mask = wanted.mask ?? maxOf(piece.width);
+          for (let index = 0; index < count; index += 1) {
+            const word = cellAt(block.bytes, piece.width, index);
+            if ((word & mask) !== (wanted.value & mask) || isFaulted(block, index)) continue;
+            hit(start + index * step, `0x${word.toString(16).padStart(step * 2, '0')}`);
+          }
+        }
+      }
+      const rows = hits.map(({ offset, cell }) => ({ at: `${piece.space.name}+0x${offset.toString(16)}`, cell }));
+      const notes = [
+        ...(found > hits.length ? [`${found - hits.length} more; --limit shows more`] : []),
+        ...(unread > 0 ? [`${unread} cells could not be read and were not looked at`] : []),
+      ];
+      const table: View = {
+        kind: 'table',
+        columns: [
+          { key: 'at', header: 'place' },
+          { key: 'cell', header: 'value' },
+        ],
+        rows,
+        empty: 'not found',
+        data: { found, unread, places: hits },
+      };
+      return notes.length === 0 ? table : { kind: 'all', views: [table, { kind: 'text', lines: notes }] };
+    },
+  }),
+
+  defineCommand({
+    name: 'compare',
+    group: 'access',
+    summary: 'show where two pieces differ',
+    details: 'Both pieces are read once, cell by cell. $_ is the number of cells that differ.',
+    arguments: { piece: span('the first piece'), other: location('where the second piece begins') },
+    flags: { limit: defaulted(integer('differences to show at the most', { least: 1 }), 100), allowSplit },
+    effect: 'read',
+    needs: 'device',
+    width: true,
+    examples: [
+      { line: 'compare region0 0..0x100 region0 0x8000', says: 'two pieces of one region', device: 'sim:sram' },
+    ],
+    async run(context, { arguments: { piece, other }, flags }): Promise<View> {
+      const shape = wholeCells(piece);
+      const left = await readCells(context, piece.space, shape, flags.allowSplit);
+      const right = await readCells(context, other.space, { ...shape, offset: other.offset }, flags.allowSplit);
+      const step = bytesOf(piece.width);
+      const rows: Record<string, string>[] = [];
+      let differ = 0;
+      const show = (read: CellsRead, index: number): string => {
+        const fault = read.faults.find((one) => index >= one.index && index < one.index + one.count);
+        return fault
+          ? reasonOf(fault.error)
+          : `0x${cellAt(read.bytes, piece.width, index)
+              .toString(16)
+              .padStart(step * 2, '0')}`;
+      };
+      for (let index = 0; index < shape.count; index += 1) {
+        const unread = isFaulted(left, index) || isFaulted(right, index);
+        if (!unread && cellAt(left.bytes, piece.width, index) === cellAt(right.bytes, piece.width, index)) continue;
+        differ += 1;
+        if (rows.length === flags.limit) continue;
+        const at = (space: Space, start: number): string => `${space.name}+0x${(start + index * step).toString(16)}`;
+        rows.push({
+          left: at(piece.space, shape.offset),
+          leftValue: show(left, index),
+          right: at(other.space, other.offset),
+          rightValue: show(right, index),
+        });
+      }
+      context.session.last = BigInt(differ);
+      const table: View = {
+        kind: 'table',
+        columns: [
+          { key: 'left', header: 'place' },
+          { key: 'leftValue', header: 'value' },
+          { key: 'right', header: 'place' },
+          { key: 'rightValue', header: 'value' },
+        ],
+        rows,
+        empty: `${shape.count} cells are the same`,
+        data: { compared: shape.count, differ, places: rows },
+      };
+      const more = `${differ} of ${shape.count} cells differ${differ > rows.length ? `; --limit shows more` : ''}`;
+      return rows.length === 0 ? table : { kind: 'all', views: [table, { kind: 'text', lines: [more] }] };
+    },
+  }),
+];
+
+function dumpShape(piece: Span): ReturnType<typeof shapeOf> {
+  if (piece.count !== undefined) return wholeCells(piece);
+  return shapeOf(piece, Math.min(DUMP_BYTES, piece.space.size - piece.offset));
+}
+
+/** The cells of a span that must be a whole number of them. */
+function wholeCells(piece: Span): ReturnType<typeof shapeOf> {
+  const bytes = bytesIn(piece);
+  const step = bytesOf(piece.width);
+  if (bytes % step === 0 && bytes > 0) return shapeOf(piece, bytes);
+  throw new UsageError(
+    `${bytes} bytes are no whole number of ${piece.width}-bit cells`,
+    undefined,
+    'give a multiple, or a narrower width such as .b',
+  );
+}

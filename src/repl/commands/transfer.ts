@@ -1,0 +1,161 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { VfioError } from '../../vfio/errors.js';
+import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
+import type { View } from '../../views/view.js';
+import { bytesIn, file, location, optional, span, toggle, value } from '../arguments.js';
+import { type CellsRead, chunks, reasonOf } from '../cells.js';
+import { defineCommand } from '../command.js';
+
+const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
+
+/** Bytes of a file that are held at a time. */
+const PIECE = 65536;
+
+function fileError(operation: string, path: string, error: unknown): VfioError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file or folder',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a folder',
+    ENOSPC: 'no space left on the disk',
+  };
+  return new VfioError({
+    kind: code === 'ENOENT' ? 'absent' : 'kernel',
+    operation: `${operation} ${path}`,
+    errno: code,
+    why: known[code] ?? (error instanceof Error ? error.message : String(error)),
+  });
+}
+
+/** Puts `word` into the cells that could not be read, or throws for the first of them. */
+function patch(read: CellsRead, width: Width, word: bigint | undefined): void {
+  const [first] = read.faults;
+  if (!first) return;
+  if (word === undefined) {
+    throw new VfioError({
+      ...first.error.details,
+      why: `${reasonOf(first.error)}; nothing was saved`,
+      hint: '--fill VALUE saves that value in place of cells that cannot be read',
+    });
+  }
+  const cell = Buffer.alloc(8);
+  cell.writeBigUInt64LE(word & maxOf(width));
+  for (const { index, count } of read.faults) {
+    Buffer.from(read.bytes.buffer, read.bytes.byteOffset).fill(
+      cell.subarray(0, bytesOf(width)),
+      index * bytesOf(width),
+      (index + count) * bytesOf(width),
+    );
+  }
+}
+
+export const commands = [
+  defineCommand({
+    name: 'save',
+    group: 'access',
+    summary: 'write a piece of a space to a file, as raw bytes',
+    details:
+      'Reads with accesses of the width, each once, in constant memory. The file appears under its name only when all of ' +
+      'it is there. Cells that cannot be read end it, unless --fill gives what stands for them.',
+    arguments: { piece: span('what to save; a space alone is all of it'), file: file('the file to write') },
+    flags: { fill: optional(value('what stands for cells that cannot be read')), allowSplit },
+    effect: 'read',
+    needs: 'device',
+    width: true,
+    examples: [{ line: 'save region0 0..4K /tmp/firmware.bin', says: 'the first 4 KiB', device: 'sim:sram' }],
+    async run(context, { arguments: { piece, file: path }, flags }): Promise<View> {
+      const { space, offset, width } = piece;
+      const step = bytesOf(width);
+      const bytes = bytesIn(piece);
+      const shape = { offset, width, count: Math.floor(bytes / step), stride: step };
+      const part = `${path}.part`;
+      let handle: FileHandle | undefined;
+      let unread = 0;
+      try {
+        handle = await open(part, 'w').catch((error: unknown) => {
+          throw fileError('write', part, error);
+        });
+        for await (const { block } of chunks(context, space, shape, flags.allowSplit)) {
+          for (const fault of block.faults) unread += fault.count;
+          patch(block, width, flags.fill);
+          await handle.writeFile(block.bytes).catch((error: unknown) => {
+            throw fileError('write', part, error);
+          });
+        }
+        await handle.close();
+        handle = undefined;
+        await rename(part, path).catch((error: unknown) => {
+          throw fileError('write', path, error);
+        });
+      } catch (error) {
+        await handle?.close();
+        await rm(part, { force: true });
+        throw error;
+      }
+      const lines = [`${space.name}+0x${offset.toString(16)}: ${shape.count * step} bytes saved to ${path}`];
+      if (shape.count * step < bytes)
+        lines.push(`the last ${bytes % step} bytes fill no cell of ${width} bits and were left out`);
+      if (unread > 0) lines.push(`${unread} cells could not be read; the file has the value of --fill there`);
+      return { kind: 'text', lines };
+    },
+  }),
+
+  defineCommand({
+    name: 'load',
+    group: 'access',
+    summary: 'write the raw bytes of a file to a space',
+    details:
+      'Writes with accesses of the width. A file that does not fit, or is no whole number of cells, writes nothing.',
+    arguments: { file: file('the file to read'), location: location('where its first byte goes') },
+    flags: { allowSplit },
+    effect: 'write',
+    needs: 'device',
+    width: true,
+    examples: [
+      {
+        line: 'load /tmp/firmware.bin region0 0x8000',
+        says: 'put a saved piece somewhere else',
+        device: 'sim:sram',
+        after: ['save region0 0..4K /tmp/firmware.bin'],
+      },
+    ],
+    async run(context, { arguments: { file: path, location: at }, flags }): Promise<View> {
+      const { space, offset, width } = at;
+      const step = bytesOf(width);
+      const handle = await open(path, constants.O_RDONLY).catch((error: unknown) => {
+        throw fileError('read', path, error);
+      });
+      try {
+        const size = (await handle.stat()).size;
+        const refuse = (why: string, hint: string): VfioError =>
+          new VfioError({ kind: 'access', operation: `load ${path}`, space: space.name, offset, width, why, hint });
+        if (!(await stat(path)).isFile()) throw refuse('it is no plain file', 'give a file of raw bytes');
+        if (size === 0) throw refuse('the file is empty', 'give a file of raw bytes');
+        if (size % step !== 0)
+          throw refuse(`its ${size} bytes are no whole number of cells`, 'use a narrower width such as .b');
+        if (offset + size > space.size) {
+          throw refuse(
+            `its ${size} bytes go past the end`,
+            `${space.name} has ${Math.max(0, space.size - offset)} bytes from there`,
+          );
+        }
+        const buffer = Buffer.alloc(PIECE);
+        for (let done = 0; done < size;) {
+          const { bytesRead } = await handle.read(buffer, 0, Math.min(PIECE, size - done), done);
+          if (bytesRead === 0) throw refuse('the file became shorter while it was read', 'try again');
+          const count = Math.floor(bytesRead / step);
+          space.writeBlock({ offset: offset + done, width, count, stride: step }, buffer, {
+            allowSplit: flags.allowSplit,
+          });
+          done += count * step;
+          context.progress(`${Math.floor((done / size) * 100)} % of ${size} bytes written`);
+          await context.breathe();
+        }
+        return { kind: 'text', lines: [`${space.name}+0x${offset.toString(16)}: ${size} bytes loaded from ${path}`] };
+      } finally {
+        await handle.close();
+      }
+    },
+  }),
+];
