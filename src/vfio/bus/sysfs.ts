@@ -1,0 +1,40 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+
+/** Reading of sysfs. Whatever is missing, unreadable or vanishes between two steps is `undefined` or empty, never an error. */
+
+/** The text of an attribute without its line end. */
+export function attribute(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trimEnd();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The strings of an attribute that holds them NUL-terminated, as the device tree's properties do. */
+export function stringList(path: string): string[] {
+  return (attribute(path) ?? '').split('\0').filter((part) => part !== '');
+}
+
+/** The last part of the path that a symbolic link leads to: a driver's name, a group's number. */
+export function linkTarget(path: string): string | undefined {
+  try {
+    return basename(readlinkSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The names in a directory, sorted as people count: 2 before 10. */
+export function entries(path: string): string[] {
+  try {
+    return readdirSync(path).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  } catch {
+    return [];
+  }
+}
+
+export function exists(path: string): boolean {
+  return existsSync(path);
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { describeDevice, type BusDevice } from '../bus/bus-device.js';
+import { groupMembers } from '../bus/iommu-group.js';
+import { holderList, holdersOf } from '../bus/device-node.js';
+import { cdevNode } from '../bus/obstacle.js';
+import type { Roots } from '../bus/roots.js';
+import { attribute } from '../bus/sysfs.js';
+import type { Meaning } from './kernel-call.js';
+
+/** The processes that have another device of the group of `device` open through iommufd, in words; undefined where none was seen. */
+export function othersInGroup(device: BusDevice, roots: Roots): string | undefined {
+  const names = groupMembers(device.iommuGroup ?? '', roots).filter((name) => name !== device.name);
+  const nodes = names.flatMap((name) => cdevNode(describeDevice(device.bus, name, roots), roots) ?? []);
+  return holderList(holdersOf(nodes, roots));
+}
+
+/** No driver is in the way, and yet somebody has the group: a process that opened one of its devices through iommufd. */
+export function groupTaken(device: BusDevice, roots: Roots): Meaning {
+  const own = cdevNode(device, roots);
+  const holder = (own === undefined ? undefined : holderList(holdersOf([own], roots))) ?? othersInGroup(device, roots);
+  return {
+    kind: 'busy',
+    why: `the IOMMU group ${device.iommuGroup ?? '?'} is taken: ${holder ?? 'another process'} has a device of it open`,
+    hint: 'end that one first; `fuser -v /dev/vfio/devices/*` as root tells who it is',
+  };
+}
+
+/** EPERM of SET_IOMMU and BIND_IOMMUFD: `module` is whose parameter decides. */
+export function unsafeInterrupts(module: 'vfio_iommu_type1' | 'iommufd', roots: Roots): Meaning {
+  const parameter = `/sys/module/${module}/parameters/allow_unsafe_interrupts`;
+  const allowed = attribute(join(roots.sys, parameter.slice('/sys/'.length))) === 'Y';
+  if (allowed)
+    return { kind: 'permission', why: `the kernel refuses it, though ${module}.allow_unsafe_interrupts is on` };
+  return {
+    kind: 'permission',
+    why:
+      'the IOMMU cannot isolate the interrupts of this device (no interrupt remapping), so that its DMA could raise ' +
+      'any interrupt, and VFIO allows that only when told to',
+    hint: `if you trust the device, as root: echo 1 > ${parameter} (or ${module}.allow_unsafe_interrupts=1 on the kernel command line)`,
+  };
+}
