@@ -19,10 +19,9 @@ export type FlagSpecs = Readonly<Record<string, Argument<unknown> | Toggle>>;
 export type ArgumentValues<A extends ArgumentSpecs> = {
   readonly [K in keyof A]: A[K] extends Argument<infer T> ? T : never;
 };
-/** A toggle is a boolean, a flag with a value is undefined where it is not given, unless it was declared `defaulted`. */
-export type FlagValues<F extends FlagSpecs> = {
-  readonly [K in keyof F]: F[K] extends Toggle ? boolean : F[K] extends Argument<infer T> ? T : never;
-};
+/** A toggle is a boolean, a flag with a value is declared `optional` or `defaulted`. */
+export type FlagValues<F extends FlagSpecs> = { readonly [K in keyof F]: FlagValue<F[K]> };
+type FlagValue<F> = F extends Toggle ? boolean : F extends Argument<infer T> ? T : never;
 
 /** What a handler gets: values of the types that the declaration gave them. */
 export interface Input<A extends ArgumentSpecs, F extends FlagSpecs> {

@@ -6,7 +6,7 @@ export interface Extent {
 
 /** A line that cannot be understood: what is wrong, where in the line, and what to do about it. */
 export class UsageError extends Error {
-  /** The line that the span refers to; '' where it is not known. */
+  /** The line that the span refers to; '' where it is not known: the session fills in the command's. */
   readonly line: string;
   readonly start: number;
   readonly end: number;

@@ -17,6 +17,8 @@ export interface Argument<T> {
   readonly label: string;
   readonly summary: string;
   readonly presence: 'required' | 'optional' | 'many';
+  /** Takes the rest of the line as it is, `;` and `#` and quotes included. */
+  readonly raw?: boolean;
   parse(words: Words): Parsed<T>;
   /** Candidates for `typed`, the beginning of a word; `before` are the words of this argument that are typed already. */
   complete(typed: string, world: World, before: readonly string[]): readonly Candidate[];

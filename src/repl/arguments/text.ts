@@ -1,21 +1,117 @@
-import type { Argument } from './argument.js';
+import { homedir } from 'node:os';
+import type { World } from '../environment.js';
+import { didYouMean } from '../nearest.js';
+import { clip } from '../number.js';
+import type { Argument, Candidate } from './argument.js';
 
 /** One word as it is, quotes taken off. */
-export declare function text(summary: string, label?: string): Argument<string>;
+export function text(summary: string, label = 'TEXT'): Argument<string> {
+  return {
+    label,
+    summary,
+    presence: 'required',
+    parse: (words) => ({ constant: words.take(label).text }),
+    complete: () => [],
+  };
+}
 
-/** One of `words`. */
-export declare function choice<const W extends string>(summary: string, words: readonly W[]): Argument<W>;
+/** One of `choices`. */
+export function choice<const W extends string>(summary: string, choices: readonly W[]): Argument<W> {
+  const label = choices.join('|');
+  return {
+    label,
+    summary,
+    presence: 'required',
+    parse(words) {
+      const word = words.take(label);
+      const found = choices.find((each) => each === word.text);
+      if (found !== undefined) return { constant: found };
+      const hint = didYouMean(word.text, choices) ?? `it is one of ${choices.join(', ')}`;
+      return words.fail(`"${clip(word.text)}" is not one of the choices`, word, hint);
+    },
+    complete: () => choices.map((each) => ({ text: each })),
+  };
+}
 
 /** A path, ~ taken for the home directory. */
-export declare function file(summary: string): Argument<string>;
+export function file(summary: string): Argument<string> {
+  return {
+    label: 'FILE',
+    summary,
+    presence: 'required',
+    parse(words) {
+      const word = words.take('FILE');
+      if (word.text === '') words.fail('the file has no name', word);
+      if (word.text.includes('\0')) words.fail('a file name cannot hold the character NUL', word);
+      return { constant: expandHome(word.text) };
+    },
+    complete: completeFile,
+  };
+}
+
+export function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path;
+}
 
 /** DEVICE, as openDevice takes it. */
-export declare function deviceAddress(summary: string): Argument<string>;
+export function deviceAddress(summary: string): Argument<string> {
+  return {
+    label: 'DEVICE',
+    summary,
+    presence: 'required',
+    parse: (words) => ({ constant: words.take('DEVICE').text }),
+    complete(typed, world) {
+      if (typed.startsWith('/') || typed.startsWith('./') || typed.startsWith('~')) return completeFile(typed, world);
+      const prefix = /^(?:unix|snapshot):/.exec(typed)?.[0];
+      if (prefix === undefined) return world.deviceNames().map((name) => ({ text: name }));
+      const files = completeFile(typed.slice(prefix.length), world);
+      return files.map((candidate) => ({ ...candidate, text: prefix + candidate.text }));
+    },
+  };
+}
 
 /** The name of a command, one word or two, or of a group. */
-export declare function commandName(summary: string): Argument<string>;
+export function commandName(summary: string): Argument<string> {
+  return {
+    label: 'COMMAND',
+    summary,
+    presence: 'required',
+    parse(words) {
+      const first = words.take('COMMAND').text;
+      return { constant: words.done ? first : `${first} ${words.take('COMMAND').text}` };
+    },
+    complete(_typed, world, before) {
+      const head = before.length === 0 ? '' : `${before.join(' ')} `;
+      const names = world.commandNames.filter((name) => name.startsWith(head)).map((name) => name.slice(head.length));
+      return [...new Set(names.map((name) => name.split(' ')[0] ?? name))].map((name) => ({ text: name }));
+    },
+  };
+}
 
-export declare function optionName(summary: string): Argument<string>;
+/** The name of an option of the session. */
+export function optionName(summary: string): Argument<string> {
+  return {
+    label: 'OPTION',
+    summary,
+    presence: 'required',
+    parse: (words) => ({ constant: words.take('OPTION').text }),
+    complete: (_typed, world) => world.optionNames.map((name) => ({ text: name })),
+  };
+}
 
 /** Everything to the end of the line, `;` and `#` and quotes included: JavaScript. Only as the last argument. */
-export declare function rawLine(summary: string, label: string): Argument<string>;
+export function rawLine(summary: string, label: string): Argument<string> {
+  return {
+    label,
+    summary,
+    presence: 'required',
+    raw: true,
+    parse: (words) => ({ constant: words.take(label).text }),
+    complete: () => [],
+  };
+}
+
+function completeFile(typed: string, world: World): readonly Candidate[] {
+  const folder = typed.slice(0, typed.lastIndexOf('/') + 1);
+  return world.files(folder).map((name) => ({ text: folder + name, more: name.endsWith('/') }));
+}

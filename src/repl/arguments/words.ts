@@ -1,4 +1,47 @@
-/** The words of one command that are still to be read. */
-export interface Words {
-  readonly done: boolean;
+import type { Width } from '../../vfio/width.js';
+import type { Names } from '../environment.js';
+import type { Word } from '../lexer.js';
+import { type Extent, UsageError } from '../usage-error.js';
+
+/** The words of one command (or the one word of a flag's value), read from left to right. */
+export class Words {
+  readonly line: string;
+  readonly names: Names;
+  /** The width asked for behind the command word. */
+  readonly width: Width | undefined;
+  readonly #words: readonly Word[];
+  readonly #end: number;
+  #next = 0;
+
+  /** `end` is where in the line a word that is missing would stand. */
+  constructor(line: string, words: readonly Word[], end: number, names: Names, width?: Width) {
+    this.line = line;
+    this.#words = words;
+    this.#end = end;
+    this.names = names;
+    this.width = width;
+  }
+
+  get done(): boolean {
+    return this.#next >= this.#words.length;
+  }
+
+  /** The next word, left where it is. */
+  peek(): Word | undefined {
+    return this.#words[this.#next];
+  }
+
+  /** The next word. Throws UsageError where there is none: 'COUNT is missing'. */
+  take(label: string): Word {
+    const word = this.#words[this.#next];
+    if (word === undefined) {
+      throw new UsageError(`${label} is missing`, { line: this.line, start: this.#end, end: this.#end });
+    }
+    this.#next += 1;
+    return word;
+  }
+
+  fail(message: string, at: Extent, hint?: string): never {
+    throw new UsageError(message, { line: this.line, start: at.start, end: at.end }, hint);
+  }
 }

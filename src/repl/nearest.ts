@@ -1,0 +1,46 @@
+/** Edits (insert, delete, replace, swap of neighbours) that lead from `a` to `b`; more than `most` count as Infinity. */
+export function distance(a: string, b: string, most: number): number {
+  if (Math.abs(a.length - b.length) > most || a.length > 64) return Infinity;
+  let before: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column += 1) {
+      const same = a[row - 1] === b[column - 1];
+      let cost = Math.min(
+        (previous[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (previous[column - 1] ?? 0) + (same ? 0 : 1),
+      );
+      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
+        cost = Math.min(cost, (before[column - 2] ?? 0) + 1);
+      }
+      current.push(cost);
+    }
+    before = previous;
+    previous = current;
+  }
+  const edits = previous[b.length] ?? Infinity;
+  return edits <= most ? edits : Infinity;
+}
+
+/** The names that `wrong` may have been meant for: those that begin like it, then the nearest; at most three. */
+export function nearest(wrong: string, names: readonly string[]): string[] {
+  const low = wrong.toLowerCase();
+  const most = low.length <= 3 ? 1 : Math.min(3, Math.ceil(low.length / 3));
+  return names
+    .map((name) => ({
+      name,
+      edits: low.length > 1 && name.toLowerCase().startsWith(low) ? 0 : distance(low, name.toLowerCase(), most),
+    }))
+    .filter(({ edits }) => edits !== Infinity)
+    .sort((a, b) => a.edits - b.edits || a.name.localeCompare(b.name))
+    .slice(0, 3)
+    .map(({ name }) => name);
+}
+
+/** 'did you mean peek or poke?', or undefined where nothing is near. */
+export function didYouMean(wrong: string, names: readonly string[]): string | undefined {
+  const near = nearest(wrong, names);
+  return near.length === 0 ? undefined : `did you mean ${near.join(' or ')}?`;
+}
