@@ -6,13 +6,24 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Const, Keystone, loadKeystone } from 'keystone-wasm';
-import type { MachineCode, Processor, StubName } from '../../src/vfio/sys/stubs/machine-code.js';
+import type { MachineCode, Processor, StubKind, StubName } from '../../src/vfio/sys/stubs/machine-code.js';
 import { widths } from '../../src/vfio/width.js';
 
 export const processors: readonly Processor[] = ['x86_64', 'aarch64'];
 
-export const stubNames: readonly StubName[] = (['read', 'write', 'readBlock', 'writeBlock', 'poll'] as const).flatMap(
-  (kind) => widths.map((width): StubName => `${kind}${width}`),
+/** The kinds of stubs; each exists at every width. */
+export const kinds: readonly StubKind[] = [
+  'read',
+  'write',
+  'readBlock',
+  'writeBlock',
+  'readArray',
+  'writeArray',
+  'poll',
+];
+
+export const stubNames: readonly StubName[] = kinds.flatMap((kind) =>
+  widths.map((width): StubName => `${kind}${width}`),
 );
 
 const marks = ['handler', 'recoveries', 'recoveriesEnd', 'previous'] as const;

@@ -2,7 +2,7 @@ import koffi, { type TypeObject } from 'koffi';
 import { bytesOf, type Width } from '../width.js';
 import { aarch64 } from './stubs/aarch64.js';
 import { installCode } from './stubs/code-page.js';
-import type { MachineCode, StubName } from './stubs/machine-code.js';
+import type { MachineCode, StubKind, StubName } from './stubs/machine-code.js';
 import { x86_64 } from './stubs/x86_64.js';
 
 /** The access that the bus refused last in this thread. */
@@ -105,6 +105,7 @@ export function loadEngine(arch: string): EngineChoice {
 }
 
 type BlockStub = (address: number, memory: Uint8Array, count: number, stride: number) => number;
+type ArrayStub = (address: number, memory: Uint8Array, count: number) => number;
 type PollStub = (address: number, record: number) => number;
 
 /** Built once: koffi keeps every prototype it was ever given. */
@@ -114,6 +115,7 @@ const prototypes = {
   write: koffi.proto('uint32_t', ['uintptr_t', 'uint32_t']),
   write64: koffi.proto('uint32_t', ['uintptr_t', 'uint64_t']),
   block: koffi.proto('uint64_t', ['uintptr_t', 'void *', 'uint64_t', 'uint64_t']),
+  array: koffi.proto('uint64_t', ['uintptr_t', 'void *', 'uint64_t']),
   poll: koffi.proto('uint32_t', ['uintptr_t', 'uintptr_t']),
 };
 
@@ -133,7 +135,7 @@ function engineAt(base: number, code: MachineCode): AccessEngine {
   const write16: RawStubs['write16'] = stub('write16', prototypes.write);
   const write32: RawStubs['write32'] = stub('write32', prototypes.write);
   const write64: RawStubs['write64'] = stub('write64', prototypes.write64);
-  const perWidth = <Stub>(kind: 'readBlock' | 'writeBlock' | 'poll', prototype: TypeObject): Record<Width, Stub> => ({
+  const perWidth = <Stub>(kind: StubKind, prototype: TypeObject): Record<Width, Stub> => ({
     8: stub(`${kind}8`, prototype),
     16: stub(`${kind}16`, prototype),
     32: stub(`${kind}32`, prototype),
@@ -141,6 +143,8 @@ function engineAt(base: number, code: MachineCode): AccessEngine {
   });
   const readBlocks = perWidth<BlockStub>('readBlock', prototypes.block);
   const writeBlocks = perWidth<BlockStub>('writeBlock', prototypes.block);
+  const readArrays = perWidth<ArrayStub>('readArray', prototypes.array);
+  const writeArrays = perWidth<ArrayStub>('writeArray', prototypes.array);
   const polls = perWidth<PollStub>('poll', prototypes.poll);
 
   // What passes between JavaScript and a stub by memory, this thread's own. An ArrayBuffer's bytes never move.
@@ -196,11 +200,19 @@ function engineAt(base: number, code: MachineCode): AccessEngine {
     write64: (address, value) => stored(write64(address, value), address),
     readBlock(width, address, count, strideBytes, into) {
       checkBlock(width, count, strideBytes, into);
-      return completed(readBlocks[width](address, into, count, strideBytes), address, strideBytes);
+      const result =
+        strideBytes === bytesOf(width)
+          ? readArrays[width](address, into, count)
+          : readBlocks[width](address, into, count, strideBytes);
+      return completed(result, address, strideBytes);
     },
     writeBlock(width, address, from, count, strideBytes) {
       checkBlock(width, count, strideBytes, from);
-      return completed(writeBlocks[width](address, from, count, strideBytes), address, strideBytes);
+      const result =
+        strideBytes === bytesOf(width)
+          ? writeArrays[width](address, from, count)
+          : writeBlocks[width](address, from, count, strideBytes);
+      return completed(result, address, strideBytes);
     },
     poll(width, address, mask, want, iterations) {
       if (!Number.isSafeInteger(iterations) || iterations < 1) throw new RangeError(`${iterations} reads are no poll`);

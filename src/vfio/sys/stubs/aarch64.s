@@ -23,6 +23,8 @@
 //   readBlockN(address, memory, count, stride)   -> elements completed + (code << 44)
 //   writeBlockN(address, memory, count, stride)  -> elements completed + (code << 44)
 //       memory is packed, the device's address grows by `stride` bytes each time (0: always the same register)
+//   readArrayN(address, memory, count)           -> as readBlockN with a stride of N / 8
+//   writeArrayN(address, memory, count)          -> as writeBlockN with a stride of N / 8
 //   pollN(address, record)                  -> 0 not matched, 1 matched, 256 + code
 //       record: 0 mask, 8 want, 16 most reads to make (out: reads completed), 24 out: last value read
 // A fault stores nothing and touches nothing but these return values: any number of threads may fault at once.
@@ -66,50 +68,58 @@ device_write\width: \instruction
     writeOne 32, str w1, [x0]
     writeOne 64, str x1, [x0]
 
-// x0 device, x1 memory, x2 elements left, x3 stride, x5 count
-.macro readBlock width, bytes, store, value, instruction:vararg
+// x0 device, x1 memory, x2 elements left, x5 count; stride is x3 or a constant
+.macro readElements name, bytes, stride, store, value, instruction:vararg
 .balign 32
-readBlock\width:
+\name:
     mov x5, x2
-    cbz x2, readBlockEnd\width
-readBlockNext\width:
-device_readBlock\width: \instruction
+    cbz x2, end_\name
+next_\name:
+device_\name: \instruction
     \store \value, [x1]
-    add x0, x0, x3
+    add x0, x0, \stride
     add x1, x1, #\bytes
     subs x2, x2, #1
-    b.ne readBlockNext\width
+    b.ne next_\name
     dmb oshld
-readBlockEnd\width:
+end_\name:
     mov x0, x5
     ret
 .endm
-    readBlock 8, 1, strb, w4, ldrb w4, [x0]
-    readBlock 16, 2, strh, w4, ldrh w4, [x0]
-    readBlock 32, 4, str, w4, ldr w4, [x0]
-    readBlock 64, 8, str, x4, ldr x4, [x0]
+    readElements readBlock8, 1, x3, strb, w4, ldrb w4, [x0]
+    readElements readBlock16, 2, x3, strh, w4, ldrh w4, [x0]
+    readElements readBlock32, 4, x3, str, w4, ldr w4, [x0]
+    readElements readBlock64, 8, x3, str, x4, ldr x4, [x0]
+    readElements readArray8, 1, #1, strb, w4, ldrb w4, [x0]
+    readElements readArray16, 2, #2, strh, w4, ldrh w4, [x0]
+    readElements readArray32, 4, #4, str, w4, ldr w4, [x0]
+    readElements readArray64, 8, #8, str, x4, ldr x4, [x0]
 
-.macro writeBlock width, bytes, load, value, instruction:vararg
+.macro writeElements name, bytes, stride, load, value, instruction:vararg
 .balign 32
-writeBlock\width:
+\name:
     mov x5, x2
-    cbz x2, writeBlockEnd\width
+    cbz x2, end_\name
     dmb oshst
-writeBlockNext\width:
+next_\name:
     \load \value, [x1]
-device_writeBlock\width: \instruction
-    add x0, x0, x3
+device_\name: \instruction
+    add x0, x0, \stride
     add x1, x1, #\bytes
     subs x2, x2, #1
-    b.ne writeBlockNext\width
-writeBlockEnd\width:
+    b.ne next_\name
+end_\name:
     mov x0, x5
     ret
 .endm
-    writeBlock 8, 1, ldrb, w4, strb w4, [x0]
-    writeBlock 16, 2, ldrh, w4, strh w4, [x0]
-    writeBlock 32, 4, ldr, w4, str w4, [x0]
-    writeBlock 64, 8, ldr, x4, str x4, [x0]
+    writeElements writeBlock8, 1, x3, ldrb, w4, strb w4, [x0]
+    writeElements writeBlock16, 2, x3, ldrh, w4, strh w4, [x0]
+    writeElements writeBlock32, 4, x3, ldr, w4, str w4, [x0]
+    writeElements writeBlock64, 8, x3, ldr, x4, str x4, [x0]
+    writeElements writeArray8, 1, #1, ldrb, w4, strb w4, [x0]
+    writeElements writeArray16, 2, #2, ldrh, w4, strh w4, [x0]
+    writeElements writeArray32, 4, #4, ldr, w4, str w4, [x0]
+    writeElements writeArray64, 8, #8, ldr, x4, str x4, [x0]
 
 // How a poll ends: x4 reads left, x5 last value read, x1 record
 .balign 16
@@ -243,6 +253,8 @@ restoreDefault:
 .long device_write\width, faultedStatus
 .long device_readBlock\width, faultedBlock
 .long device_writeBlock\width, faultedBlock
+.long device_readArray\width, faultedBlock
+.long device_writeArray\width, faultedBlock
 .long device_poll\width, faultedPoll
 .endm
 .balign 8

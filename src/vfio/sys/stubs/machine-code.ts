@@ -1,7 +1,10 @@
 import type { Width } from '../../width.js';
 
+/** What a stub does; each kind exists at every width. */
+export type StubKind = 'read' | 'write' | 'readBlock' | 'writeBlock' | 'readArray' | 'writeArray' | 'poll';
+
 /** The stubs that JavaScript calls; their signatures are at the head of the assembly sources. */
-export type StubName = `read${Width}` | `write${Width}` | `readBlock${Width}` | `writeBlock${Width}` | `poll${Width}`;
+export type StubName = `${StubKind}${Width}`;
 
 /** The processors that have stubs, by the name of their assembly source. */
 export type Processor = 'x86_64' | 'aarch64';

@@ -16,6 +16,8 @@
 #   readBlockN(address, memory, count, stride)   -> elements completed + (code << 44)
 #   writeBlockN(address, memory, count, stride)  -> elements completed + (code << 44)
 #       memory is packed, the device's address grows by `stride` bytes each time (0: always the same register)
+#   readArrayN(address, memory, count)           -> as readBlockN with a stride of N / 8, at a C loop's speed
+#   writeArrayN(address, memory, count)          -> as writeBlockN with a stride of N / 8, at a C loop's speed
 #   pollN(address, record)                  -> 0 not matched, 1 matched, 256 + code
 #       record: 0 mask, 8 want, 16 most reads to make (out: reads completed), 24 out: last value read
 # A fault stores nothing and touches nothing but these return values: any number of threads may fault at once.
@@ -60,7 +62,7 @@ readBlock\width:
     mov r8, rdx
     neg rdx
     jz readBlockEnd\width
-.balign 16
+.balign 16, 0x90
 readBlockNext\width:
 device_readBlock\width: \instruction
     mov [rsi + rdx*\bytes], \value
@@ -76,16 +78,16 @@ readBlockEnd\width:
     readBlock 32, 4, eax, mov eax, dword ptr [rdi]
     readBlock 64, 8, rax, mov rax, qword ptr [rdi]
 
-.macro writeBlock width, bytes, value, instruction:vararg
+.macro writeBlock width, bytes, load, value, size, instruction:vararg
 .balign 32, 0xcc
 writeBlock\width:
     lea rsi, [rsi + rdx*\bytes]
     mov r8, rdx
     neg rdx
     jz writeBlockEnd\width
-.balign 16
+.balign 16, 0x90
 writeBlockNext\width:
-    mov \value, [rsi + rdx*\bytes]
+    \load \value, \size ptr [rsi + rdx*\bytes]
 device_writeBlock\width: \instruction
     add rdi, rcx
     inc rdx
@@ -94,10 +96,64 @@ writeBlockEnd\width:
     mov rax, r8
     ret
 .endm
-    writeBlock 8, 1, al, mov byte ptr [rdi], al
-    writeBlock 16, 2, ax, mov word ptr [rdi], ax
-    writeBlock 32, 4, eax, mov dword ptr [rdi], eax
-    writeBlock 64, 8, rax, mov qword ptr [rdi], rax
+    writeBlock 8, 1, movzx, eax, byte, mov byte ptr [rdi], al
+    writeBlock 16, 2, movzx, eax, word, mov word ptr [rdi], ax
+    writeBlock 32, 4, mov, eax, dword, mov dword ptr [rdi], eax
+    writeBlock 64, 8, mov, rax, qword, mov qword ptr [rdi], rax
+
+# A stride known beforehand: processors that fold immediate additions make a fifth more of these accesses a second.
+# rdi device, rsi memory, rdx end of the device's part, rcx log2 of the bytes of an element, r8 start, r9 count
+.macro readArray width, bytes, shift, value, instruction:vararg
+.balign 32, 0xcc
+readArray\width:
+    mov r8, rdi
+    mov r9, rdx
+    test rdx, rdx
+    jz readArrayEnd\width
+    mov ecx, \shift
+    lea rdx, [rdi + rdx*\bytes]
+.balign 16, 0x90
+readArrayNext\width:
+device_readArray\width: \instruction
+    add rdi, \bytes
+    add rsi, \bytes
+    mov [rsi - \bytes], \value
+    cmp rdi, rdx
+    jne readArrayNext\width
+readArrayEnd\width:
+    mov rax, r9
+    ret
+.endm
+    readArray 8, 1, 0, al, movzx eax, byte ptr [rdi]
+    readArray 16, 2, 1, ax, movzx eax, word ptr [rdi]
+    readArray 32, 4, 2, eax, mov eax, dword ptr [rdi]
+    readArray 64, 8, 3, rax, mov rax, qword ptr [rdi]
+
+.macro writeArray width, bytes, shift, load, value, size, instruction:vararg
+.balign 32, 0xcc
+writeArray\width:
+    mov r8, rdi
+    mov r9, rdx
+    test rdx, rdx
+    jz writeArrayEnd\width
+    mov ecx, \shift
+    lea rdx, [rdi + rdx*\bytes]
+.balign 16, 0x90
+writeArrayNext\width:
+    \load \value, \size ptr [rsi]
+device_writeArray\width: \instruction
+    add rsi, \bytes
+    add rdi, \bytes
+    cmp rdi, rdx
+    jne writeArrayNext\width
+writeArrayEnd\width:
+    mov rax, r9
+    ret
+.endm
+    writeArray 8, 1, 0, movzx, eax, byte, mov byte ptr [rdi], al
+    writeArray 16, 2, 1, movzx, eax, word, mov word ptr [rdi], ax
+    writeArray 32, 4, 2, mov, eax, dword, mov dword ptr [rdi], eax
+    writeArray 64, 8, 3, mov, rax, qword, mov qword ptr [rdi], rax
 
 # How a poll ends: rcx reads left, rdx last value read, rsi record
 .balign 16, 0xcc
@@ -148,6 +204,12 @@ faultedBlock:
     shl rax, 44
     add rdx, r8
     or rax, rdx
+    ret
+faultedArray:
+    shl rax, 44
+    sub rdi, r8
+    shr rdi, cl
+    or rax, rdi
     ret
 faultedPoll:
     bts rax, 8
@@ -228,6 +290,8 @@ restoreDefault:
 .long device_write\width, faultedStatus
 .long device_readBlock\width, faultedBlock
 .long device_writeBlock\width, faultedBlock
+.long device_readArray\width, faultedArray
+.long device_writeArray\width, faultedArray
 .long device_poll\width, faultedPoll
 .endm
 .balign 8, 0xcc
