@@ -1,4 +1,7 @@
+import type { Instruction } from '../vfio/disassembler.js';
 import type { Width } from '../vfio/width.js';
+
+export type { Instruction };
 
 /** What a run of text is, for the sinks to show by colour; the text alone always says it too. */
 export type Role =
@@ -104,13 +107,6 @@ export interface WriteView {
   readonly readBack?: number | bigint;
   /** The register's name within the space. */
   readonly name?: string;
-}
-
-export interface Instruction {
-  readonly address: bigint;
-  readonly bytes: Uint8Array;
-  readonly mnemonic: string;
-  readonly operands: string;
 }
 
 export interface DisassemblyView {
