@@ -26,7 +26,7 @@ export function isAbout(entry: JournalEntry, topics: readonly JournalTopic[]): b
 export function entryText(entry: JournalEntry): string {
   if ('text' in entry) return entry.text;
   const at = `${place(entry.space, entry.offset)} (${entry.width} bits)`;
-  if (entry.kind === 'read-block' || entry.kind === 'write-block') {
+  if ('stride' in entry) {
     const verb = entry.kind === 'read-block' ? 'read' : 'write';
     const stride = entry.stride * 8 === entry.width ? '' : `, stride ${entry.stride}`;
     const faults = entry.faults === 0 ? '' : `, ${entry.faults} refused`;

@@ -1,5 +1,6 @@
 import { type FailureDetails, VfioError } from './errors.js';
 import { Gate } from './gate.js';
+import { Interrupts } from './interrupts.js';
 import { Journal } from './journal.js';
 import { Region, type RegionHost } from './region.js';
 import type { Space } from './space.js';
@@ -32,6 +33,7 @@ export class Device {
   readonly gate: Gate;
   readonly regions: readonly Region[];
   readonly irqInfos: readonly IrqInfo[];
+  readonly irqs: Interrupts;
   readonly #spaces = new Map<string, Space>();
   readonly #mappings: { readonly address: number; readonly length: number }[] = [];
   readonly #lostListeners = new Set<(reason: FailureDetails) => void>();
@@ -48,6 +50,15 @@ export class Device {
     this.#mmap = options.mmap ?? true;
     this.regions = this.#openRegions();
     this.irqInfos = Array.from({ length: transport.info.irqCount }, (_, index) => transport.irqInfo(index));
+    this.irqs = new Interrupts({
+      name: this.name,
+      transport,
+      journal: this.journal,
+      gate: this.gate,
+      isPci: this.isPci,
+      infos: this.irqInfos,
+      lose: (reason) => this.#giveBack(reason),
+    });
     transport.onLost((reason) => this.lose(reason));
     this.journal.note('open', `opened ${this.name} by ${transport.via}`);
   }
@@ -172,6 +183,12 @@ export class Device {
     for (const listener of this.#lostListeners) listener(reason);
   }
 
+  /** The kernel waits for the device: everybody is told, then it is closed, which lets the kernel go on. */
+  #giveBack(reason: FailureDetails): void {
+    this.lose(reason);
+    this.close();
+  }
+
   /** Runs `release` when the device closes, last registered first. */
   beforeClose(release: () => void): void {
     this.#closing.push(release);
@@ -182,6 +199,7 @@ export class Device {
     if (this.#closed) return;
     this.#closed = true;
     for (const release of this.#closing.toReversed()) release();
+    this.irqs.close();
     this.gate.lose({ kind: 'lost', operation: 'access', device: this.name, why: 'the device is closed' });
     for (const region of this.regions) region.forgetWindows();
     for (const { address, length } of this.#mappings) munmap(address, length);

@@ -44,25 +44,27 @@ function bridge(device: BusDevice): FailureDetails | undefined {
   );
 }
 
-/** No IOMMU group: there is no IOMMU at all, or none that this device goes through. */
+/**
+ * No IOMMU group: there is no IOMMU at all, or none that this device goes through. On a machine described by a device tree a device
+ * gets its group only when a driver first probes it, so that an unbound one may lack it for no more than that.
+ */
 function noGroup(device: BusDevice, roots: Roots): FailureDetails | undefined {
   if (device.iommuGroup !== undefined) return undefined;
-  if (entries(join(roots.sys, 'kernel/iommu_groups')).length > 0) {
-    const of = device.bus === 'platform' || device.bus === 'amba';
-    return failure(
-      device,
-      'absent',
-      'it belongs to no IOMMU group: no IOMMU translates what this device sends',
-      of
-        ? 'its device-tree node needs an `iommus` property that names the SMMU and a stream id'
-        : 'a device that sends no DMA through the IOMMU can only be had by VFIO without one (enable_unsafe_noiommu_mode)',
-    );
+  const groups = entries(join(roots.sys, 'kernel/iommu_groups'));
+  if (groups.length === 0 && entries(join(roots.sys, 'class/iommu')).length === 0) {
+    const why = `no IOMMU is at work: /sys/kernel/iommu_groups is empty${commandLineSays(roots)}`;
+    return failure(device, 'absent', why, iommuHint(roots));
   }
+  const node = join(device.path, 'of_node');
+  const described = exists(node) && exists(join(node, 'iommus'));
+  if (device.driver === undefined && (described || (device.bus === 'pci' && groups.length === 0))) return undefined;
   return failure(
     device,
     'absent',
-    `no IOMMU is at work: /sys/kernel/iommu_groups is empty${commandLineSays(roots)}`,
-    iommuHint(roots),
+    'it belongs to no IOMMU group: no IOMMU translates what this device sends',
+    exists(node)
+      ? 'its device-tree node needs an `iommus` property that names the IOMMU and a stream id'
+      : 'VFIO can have such a device only with DMA unchecked: 1 in /sys/module/vfio/parameters/enable_unsafe_noiommu_mode before binding',
   );
 }
 

@@ -22,6 +22,7 @@ import {
   type Host,
   type Model,
   type ModelFactory,
+  type RegionModel,
   type Registers,
 } from './model.js';
 import { RegionMemory } from './region-memory.js';
@@ -61,14 +62,12 @@ export class SimulatedDevice {
     this.#model = model;
     this.#widest = model.bus === 'pci' ? 8 : 4;
     this.#interrupts = new Interrupts(model.irqs, model.config);
-    const regions = model.regions.map((_, index) => this.#region(name, index));
+    const regions = this.#makeRegions(name);
     if (model.config === undefined) this.#regions = regions;
     else {
       const config: Region = { size: model.config.size, flags: RW, registers: model.config };
-      this.#regions = Array.from(
-        { length: VFIO_PCI_CONFIG_REGION_INDEX },
-        (_, index) => regions[index] ?? absent,
-      ).concat(config);
+      const bars = Array.from({ length: VFIO_PCI_CONFIG_REGION_INDEX }, (_, index) => regions[index] ?? absent);
+      this.#regions = bars.concat(config);
     }
     model.config?.onCommand(() => this.#commandChanged());
   }
@@ -165,15 +164,17 @@ export class SimulatedDevice {
     };
   }
 
-  #region(name: string, index: number): Region {
-    const region = this.#model.regions[index];
-    if (region === undefined) return absent;
-    const { size } = region;
-    if (region.kind === 'registers') return { size, flags: accessFlags[region.access], registers: region.registers };
-    const memory = new RegionMemory(`${name}-region${index}`, size, region.contents);
-    const flags = RW | VFIO_REGION_INFO_FLAG_MMAP;
-    if (region.sparse === undefined) return { size, flags, memory };
-    return { size, flags, memory, sparse: region.sparse.areas, registers: region.sparse.trapped };
+  /** All or, where memory is short, none (then it throws a Refusal). */
+  #makeRegions(name: string): Region[] {
+    const made: Region[] = [];
+    try {
+      for (const [index, region] of this.#model.regions.entries())
+        made.push(makeRegion(`${name}-region${index}`, region));
+    } catch (error) {
+      for (const region of made) region.memory?.close();
+      throw error;
+    }
+    return made;
   }
 
   #at(index: number): Region {
@@ -221,6 +222,16 @@ export class SimulatedDevice {
     for (const region of this.#regions) region?.memory?.show(visible);
     this.#interrupts.commandChanged();
   }
+}
+
+function makeRegion(name: string, region: RegionModel | undefined): Region {
+  if (region === undefined) return absent;
+  const { size } = region;
+  if (region.kind === 'registers') return { size, flags: accessFlags[region.access], registers: region.registers };
+  const memory = new RegionMemory(name, size, region.contents);
+  const flags = RW | VFIO_REGION_INFO_FLAG_MMAP;
+  if (region.sparse === undefined) return { size, flags, memory };
+  return { size, flags, memory, sparse: region.sparse.areas, registers: region.sparse.trapped };
 }
 
 /** How many of `length` bytes at `at` lie in memory that is mapped. */

@@ -85,7 +85,10 @@ export class VfioUserServer {
   #nextId = 0;
   #open = true;
 
-  /** Serves the client at the other end of `fd`, a connected socket that is the server's from now on; calls `closed` once when that is over. */
+  /**
+   * Serves the client at the other end of `fd`, a connected socket that is the server's from now on; calls `closed` once when that is over.
+   * Throws a Refusal, with `fd` closed, where there is no memory or no descriptor for the device.
+   */
   constructor(name: string, factory: ModelFactory, fd: number, closed: () => void) {
     this.#closed = closed;
     this.#channel = new VfioUserChannel(fd, {
@@ -100,7 +103,12 @@ export class VfioUserServer {
       },
       { read: (iova, length) => this.#dmaRead(iova, length), write: (iova, bytes) => this.#dmaWrite(iova, bytes) },
     );
-    this.#device = new SimulatedDevice(name, factory, this.#dma);
+    try {
+      this.#device = new SimulatedDevice(name, factory, this.#dma);
+    } catch (error) {
+      this.#channel.close();
+      throw error;
+    }
     this.#ready = libc.onReadable(fd, () => this.#serve());
   }
 

@@ -1,6 +1,5 @@
 import { workerData } from 'node:worker_threads';
 
-import { monotonicNs } from '../journal.js';
 import { Epoll } from './epoll.js';
 import * as libc from './libc.js';
 import { ALERTS, BATCH_AWAITED, BATCH_STATE, ENDED, FAILED, LISTENING, PHASE, RUNNING } from './pump-memory.js';
@@ -50,7 +49,7 @@ function pump(data: PumpWorkerData): void {
   Atomics.notify(control, PHASE);
   for (;;) {
     const ready = epoll.wait();
-    const timeNs = monotonicNs();
+    const timeNs = epoll.timeNs;
     if (ready < 0) throw new Error(`epoll_wait: ${libc.errnoName(-ready)}`);
     Atomics.add(control, BATCH_STATE, 1);
     for (let index = 0; index < ready; index++) {

@@ -99,6 +99,7 @@ export class Pump {
     this.#leave();
     process.removeListener('exit', this.#leave);
     this.#ready.close();
+    this.#worker.ref();
     await this.#exited;
     this.#epoll.close();
     libc.close(this.#wakeFd);

@@ -39,14 +39,18 @@ export function openCdev(device: BusDevice, roots: Roots): KernelDevice {
   try {
     const iommufd = fds.add(
       openNode(join(roots.dev, 'iommu'), device.name, roots, {
-        why: 'the kernel has no iommufd here',
-        hint: 'modprobe iommufd, or try --via group',
+        absent: {
+          why: 'the kernel has no iommufd here',
+          hint: 'modprobe iommufd, or try --via group',
+        },
       }),
     );
     const fd = fds.add(
       openNode(node, device.name, roots, {
-        why: 'the device has no node of its own',
-        hint: 'try --via group: devices without an IOMMU, and kernels without CONFIG_VFIO_DEVICE_CDEV, have none',
+        absent: {
+          why: 'the device has no node of its own',
+          hint: 'try --via group: devices without an IOMMU, and kernels without CONFIG_VFIO_DEVICE_CDEV, have none',
+        },
       }),
     );
     const bound = ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, bindIommufdRequest(iommufd));

@@ -20,7 +20,7 @@ import { portRegions } from '../bus/pci-ports.js';
 import type { Roots } from '../bus/roots.js';
 import { VfioError } from '../errors.js';
 import { ioctl, ioctlValue } from '../sys/libc.js';
-import { groupTaken, unsafeInterrupts } from './kernel-claim.js';
+import { cdevNodes, groupTaken, unsafeInterrupts } from './kernel-claim.js';
 import { checked, FdSet, plainMeaning, type Meaning } from './kernel-call.js';
 import { KernelDevice } from './kernel-device.js';
 import { departureOf, openNode } from './kernel-node.js';
@@ -39,8 +39,11 @@ export function openGroup(device: BusDevice, roots: Roots): KernelDevice {
     const container = fds.add(openContainer(device, roots));
     const group = fds.add(
       openNode(node, device.name, roots, {
-        why: 'VFIO has no node for the IOMMU group of this device',
-        hint: 'try --via cdev: this kernel may lack CONFIG_VFIO_GROUP',
+        absent: {
+          why: 'VFIO has no node for the IOMMU group of this device',
+          hint: 'try --via cdev: this kernel may lack CONFIG_VFIO_GROUP',
+        },
+        rivals: cdevNodes(device, roots),
       }),
     );
     requireViable(group, device, roots);
@@ -75,8 +78,10 @@ export function openGroup(device: BusDevice, roots: Roots): KernelDevice {
 function openContainer(device: BusDevice, roots: Roots): number {
   const node = join(roots.dev, 'vfio/vfio');
   const container = openNode(node, device.name, roots, {
-    why: 'VFIO has no containers here',
-    hint: 'modprobe vfio, or try --via cdev: this kernel may lack CONFIG_VFIO_CONTAINER',
+    absent: {
+      why: 'VFIO has no containers here',
+      hint: 'modprobe vfio, or try --via cdev: this kernel may lack CONFIG_VFIO_CONTAINER',
+    },
   });
   const version = ioctl(container, VFIO_GET_API_VERSION, null).value;
   if (version === VFIO_API_VERSION) return container;

@@ -7,20 +7,29 @@ import type { Roots } from '../bus/roots.js';
 import { attribute } from '../bus/sysfs.js';
 import type { Meaning } from './kernel-call.js';
 
+/** The nodes in /dev/vfio/devices of every device in the group of `device`: a user of one keeps the group from being opened. */
+export function cdevNodes(device: BusDevice, roots: Roots): string[] {
+  const names = device.iommuGroup === undefined ? [device.name] : groupMembers(device.iommuGroup, roots);
+  return names.flatMap((name) => cdevNode(describeDevice(device.bus, name, roots), roots) ?? []);
+}
+
 /** The processes that have another device of the group of `device` open through iommufd, in words; undefined where none was seen. */
 export function othersInGroup(device: BusDevice, roots: Roots): string | undefined {
-  const names = groupMembers(device.iommuGroup ?? '', roots).filter((name) => name !== device.name);
-  const nodes = names.flatMap((name) => cdevNode(describeDevice(device.bus, name, roots), roots) ?? []);
-  return holderList(holdersOf(nodes, roots));
+  const own = cdevNode(device, roots);
+  return holderList(
+    holdersOf(
+      cdevNodes(device, roots).filter((node) => node !== own),
+      roots,
+    ),
+  );
 }
 
 /** No driver is in the way, and yet somebody has the group: a process that opened one of its devices through iommufd. */
 export function groupTaken(device: BusDevice, roots: Roots): Meaning {
-  const own = cdevNode(device, roots);
-  const holder = (own === undefined ? undefined : holderList(holdersOf([own], roots))) ?? othersInGroup(device, roots);
+  const holder = holderList(holdersOf(cdevNodes(device, roots), roots)) ?? 'another process';
   return {
     kind: 'busy',
-    why: `the IOMMU group ${device.iommuGroup ?? '?'} is taken: ${holder ?? 'another process'} has a device of it open`,
+    why: `the IOMMU group ${device.iommuGroup ?? '?'} is taken: ${holder} has a device of it open`,
     hint: 'end that one first; `fuser -v /dev/vfio/devices/*` as root tells who it is',
   };
 }

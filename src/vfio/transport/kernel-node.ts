@@ -7,31 +7,33 @@ import { O_RDWR, open } from '../sys/libc.js';
 import { checked, plainMeaning, type Meaning } from './kernel-call.js';
 import type { Departure } from './kernel-device.js';
 
-/** What stands for a device node that is not there, or that its driver does not serve. */
-export interface NodeAbsence {
-  readonly why: string;
-  readonly hint: string;
+/** What there is to say of a node whose opening is refused. */
+export interface NodeFacts {
+  /** Why it is not there, or not served. */
+  readonly absent: { readonly why: string; readonly hint: string };
+  /** Other nodes whose users keep this one from being opened. */
+  readonly rivals?: readonly string[];
 }
 
 /** Opens a device node for reading and writing; throws a VfioError that says who may, or who has it. */
-export function openNode(node: string, device: string, roots: Roots, absence: NodeAbsence): number {
-  return checked(`open ${node}`, device, open(node, O_RDWR), (errno) => nodeMeaning(errno, node, roots, absence));
+export function openNode(node: string, device: string, roots: Roots, facts: NodeFacts): number {
+  return checked(`open ${node}`, device, open(node, O_RDWR), (errno) => nodeMeaning(errno, node, roots, facts));
 }
 
-function nodeMeaning(errno: string, node: string, roots: Roots, absence: NodeAbsence): Meaning {
+function nodeMeaning(errno: string, node: string, roots: Roots, facts: NodeFacts): Meaning {
   switch (errno) {
     case 'ENOENT':
-      return { kind: 'absent', ...absence };
+      return { kind: 'absent', ...facts.absent };
     case 'ENODEV':
     case 'ENXIO':
-      return exists(node) ? { kind: 'absent', ...absence } : plainMeaning(errno);
+      return exists(node) ? { kind: 'absent', ...facts.absent } : plainMeaning(errno);
     case 'EACCES':
     case 'EPERM':
       return notAllowed(node, roots);
     case 'EBUSY':
       return {
         kind: 'busy',
-        why: `${heldBy([node], roots)} has it open, and only one at a time can`,
+        why: `${heldBy([node, ...(facts.rivals ?? [])], roots)} has it or a device of it open, and only one at a time can`,
         hint: 'end that one first; `fuser -v` as root tells who it is',
       };
     default:
