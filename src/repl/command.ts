@@ -40,6 +40,8 @@ export interface Context<N extends Need = Need> {
   readonly signal: AbortSignal;
   /** Lets the event loop run (Ctrl-C, notices) and throws where the command was interrupted. For loops: every few ms. */
   breathe(): Promise<void>;
+  /** Only what would happen is wanted (-n). Accesses, mappings and resets of the device are held back by its gate; files are not. */
+  readonly dryRun: boolean;
   /** Says how far a long command is, for a terminal only, and only from its second second on. */
   progress(text: string): void;
 }
@@ -79,6 +81,8 @@ export interface Declaration<A extends ArgumentSpecs, F extends FlagSpecs, N ext
   readonly width?: boolean;
   readonly examples: readonly [Example, ...Example[]];
   run(context: Context<N>, input: Input<A, F>): Answer;
+  /** In a dry run the handler itself says what it would do, without doing it (context.dryRun); its answer is shown. */
+  readonly plans?: boolean;
   /** The line that Enter on an empty line runs next. */
   repeat?(input: Input<A, F>): string | undefined;
   /** The JavaScript that does the same, given `device`: what --js prints. */

@@ -51,6 +51,8 @@ export interface World {
   readonly variableNames: readonly string[];
   readonly commandNames: readonly string[];
   readonly optionNames: readonly string[];
+  /** What can be typed behind an option's name. */
+  optionChoices(name: string): readonly string[];
   /** Addresses from sysfs and the simulator's names. */
   deviceNames(): readonly string[];
   /** What lies in `folder`; folders end with a slash. Empty where it cannot be listed. */

@@ -46,10 +46,13 @@ export function checkCharacters(line: string): void {
  */
 export class Lexer {
   readonly line: string;
+  readonly #parameters: readonly string[] | undefined;
   #at = 0;
 
-  constructor(line: string) {
+  /** `parameters` are what $1, $2 and so on stand for, in a script. */
+  constructor(line: string, parameters?: readonly string[]) {
     this.line = line.endsWith('\r') ? line.slice(0, -1) : line;
+    this.#parameters = parameters;
     checkCharacters(this.line);
   }
 
@@ -118,8 +121,30 @@ export class Lexer {
       );
     }
     this.#at = at;
-    if (text === undefined) return { text: line.slice(start, at), start, end: at, quoted: false };
-    return { text: text + line.slice(copied, at), start, end: at, quoted: true };
+    const quoted = text !== undefined;
+    return this.#substituted({ text: (text ?? '') + line.slice(copied, at), start, end: at, quoted });
+  }
+
+  /** The word with $1 and so on replaced by what the script was given. */
+  #substituted(word: Word): Word {
+    if (word.quoted || !word.text.includes('$')) return word;
+    const text = word.text.replace(parameter, (name, digits: string) => {
+      const found = this.#parameters?.[Number(digits) - 1];
+      if (found !== undefined) return found;
+      const given = this.#parameters?.length ?? 0;
+      const why =
+        given === 0
+          ? 'was given no arguments'
+          : given === 1
+            ? 'was given one argument'
+            : `was given ${given} arguments`;
+      throw new UsageError(`${name} is not set: the script ${why}`, {
+        line: this.line,
+        start: word.start,
+        end: word.end,
+      });
+    });
+    return { ...word, text };
   }
 
   /** Everything from here to the end of the line, as one word; undefined where nothing is left. */
@@ -141,7 +166,12 @@ export class Lexer {
       last = word;
     }
     if (!first || !last) return undefined;
-    return { text: this.line.slice(first.start, last.end), start: first.start, end: last.end, quoted: false };
+    return this.#substituted({
+      text: this.line.slice(first.start, last.end),
+      start: first.start,
+      end: last.end,
+      quoted: false,
+    });
   }
 
   /** `$name =` at this place: the name, with the lexer behind the `=`; undefined, and nothing moved, where it is no assignment. */
@@ -224,6 +254,7 @@ export class Lexer {
   }
 }
 
+const parameter = /\$([1-9][0-9]?)(?![0-9])/g;
 const assigned = /\$([A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?!=)/y;
 
 const escapes = new Map([

@@ -62,8 +62,9 @@ export function parseLine(
   text: string,
   registry: Registry,
   prefixes: boolean,
+  parameters?: readonly string[],
 ): readonly Statement[] | { readonly load: string } {
-  const lexer = new Lexer(text);
+  const lexer = new Lexer(text, parameters);
   const statements: Statement[] = [];
   while (lexer.nextCommand()) {
     const assigned = lexer.assignment();

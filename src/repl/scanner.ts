@@ -12,7 +12,7 @@ export class Scanner {
   readonly text: string;
   readonly end: number;
   at: number;
-  /** What to add to a position in `text` for its place in the line; undefined where quotes were taken off. */
+  /** What to add to a position in `text` for its place in the line; undefined where the word does not stand in the line as it is. */
   readonly #shift: number | undefined;
   readonly #word: Word;
   #depth = 0;
@@ -24,7 +24,8 @@ export class Scanner {
     this.text = word.text;
     this.end = word.text.length;
     this.at = 0;
-    this.#shift = word.quoted ? undefined : word.start;
+    const verbatim = word.end - word.start === word.text.length && line.startsWith(word.text, word.start);
+    this.#shift = verbatim ? word.start : undefined;
   }
 
   get done(): boolean {

@@ -1,28 +1,197 @@
 import type { Device } from '../vfio/device.js';
-import type { Via } from '../vfio/transport/transport.js';
+import { VfioError } from '../vfio/errors.js';
 import type { Space } from '../vfio/space.js';
-import type { Names, RegisterPlace, PathStep, World } from './environment.js';
+import type { Location } from './arguments/location.js';
+import { configRegister } from './config-registers.js';
+import type { Environment, Names, PathStep, RegisterPlace, World } from './environment.js';
+import { UnknownInDryRun } from './interrupted.js';
+import { Options } from './options.js';
+import type { Output } from './output.js';
+import type { Registry } from './registry.js';
+import { Runner, type RunOptions } from './runner.js';
+import { worldOf } from './world.js';
 
-/** What lasts from one command to the next. */
-export interface Session extends Names {
-  /** The current device. */
-  readonly device: Device | undefined;
-  readonly devices: readonly Device[];
-  /** Opens a device and makes it the current one; rejects with VfioError. */
-  open(address: string, options?: { readonly via?: Via & ('group' | 'cdev') }): Promise<Device>;
-  /** Closes `device`, or the current one. */
-  close(device?: Device): void;
-  use(space: Space | undefined): void;
-  variables: Map<string, bigint>;
-  /** $_ */
-  last: bigint;
+export interface OpenRequest {
+  /** Forces the kernel's way in. */
+  readonly via?: 'group' | 'cdev';
+}
+
+/** What lasts from one command to the next: devices, variables, options. */
+export class Session implements Names, Environment {
+  readonly registry: Registry;
+  readonly output: Output;
+  readonly options = new Options();
+  readonly variables = new Map<string, bigint>();
   readonly world: World;
-  /** Shows a line above the prompt. */
-  notify(text: string): void;
+  /** $_: the last value that was read. */
+  last = 0n;
+  /** Looks registers up; a register map replaces it. */
+  resolveRegister: (space: string | undefined, path: readonly PathStep[]) => RegisterPlace | string = builtInRegister;
+  readonly #runner: Runner;
+  readonly #devices: Device[] = [];
+  #device: Device | undefined;
+  #home: Space | undefined;
+  #quit: (() => void) | undefined;
+
+  constructor(registry: Registry, output: Output) {
+    this.registry = registry;
+    this.output = output;
+    this.#runner = new Runner(this);
+    this.world = worldOf(this);
+    this.options.onChange((name) => {
+      for (const device of this.#devices) {
+        if (name === 'readonly') device.readOnly = this.options.get('readonly');
+        if (name === 'mmap') device.mmap = this.options.get('mmap');
+      }
+    });
+  }
+
+  /** The current device. */
+  get device(): Device | undefined {
+    return this.#device;
+  }
+
+  get devices(): readonly Device[] {
+    return this.#devices;
+  }
+
+  /** Opens a device, or turns to one that is open already, and makes it the current one. Rejects with VfioError. */
+  async open(address: string, request: OpenRequest = {}): Promise<Device> {
+    const known = this.#devices.find((device) => device.name === address && device.gate.lost === undefined);
+    if (known !== undefined) {
+      this.#turnTo(known);
+      return known;
+    }
+    const { openDevice } = await import('../vfio/open.js');
+    const device = await openDevice(address, {
+      readOnly: this.options.get('readonly'),
+      mmap: this.options.get('mmap'),
+      timeoutMs: this.options.get('timeout'),
+      ...(request.via !== undefined && { via: request.via }),
+    });
+    this.adopt(device);
+    return device;
+  }
+
+  /** Takes an open device over, and makes it the current one. */
+  adopt(device: Device): void {
+    const gone = this.#devices.findIndex((each) => each.name === device.name);
+    if (gone >= 0) this.#devices.splice(gone, 1);
+    this.#devices.push(device);
+    device.onLost((reason) => {
+      const errno = reason.errno === undefined ? '' : `${reason.errno}: `;
+      this.output.notice(`${device.name} is gone: ${errno}${reason.why}`);
+      // Closed at once: the kernel waits for that where the device is unbound. The reason stays what accesses fail with.
+      device.close();
+    });
+    this.#turnTo(device);
+  }
+
+  /** Closes `device`, or the current one. */
+  close(device = this.#device): void {
+    if (device === undefined) return;
+    const at = this.#devices.indexOf(device);
+    if (at >= 0) this.#devices.splice(at, 1);
+    device.close();
+    if (device === this.#device) this.#turnTo(this.#devices.at(-1));
+  }
+
+  /** Closes every device and ends the running command. Safe to call twice. */
+  closeAll(): void {
+    this.interrupt();
+    for (const device of this.#devices.toReversed()) device.close();
+    this.#devices.length = 0;
+    this.#turnTo(undefined);
+  }
+
+  #turnTo(device: Device | undefined): void {
+    this.#device = device;
+    this.#home = device?.spaces[0];
+    this.namesChanged();
+  }
+
+  /** The space that an offset without one is in; undefined goes back to the device's first. */
+  use(space: Space | undefined): void {
+    this.#home = space ?? this.#device?.spaces[0];
+    this.namesChanged();
+  }
+
+  get defaultSpace(): Space | undefined {
+    return this.#home;
+  }
+
+  space(name: string): Space | undefined {
+    return this.#device?.findSpace(name);
+  }
+
+  get spaceNames(): readonly string[] {
+    return this.#device?.spaces.flatMap((space) => [space.name, ...space.aliases]) ?? [];
+  }
+
+  register(space: string | undefined, path: readonly PathStep[]): RegisterPlace | string {
+    return this.resolveRegister(space, path);
+  }
+
+  variable(name: string): bigint | undefined {
+    return name === '_' ? this.last : this.variables.get(name);
+  }
+
+  load({ space, offset, width, field }: Location): bigint {
+    const value = BigInt(space.read(width, offset));
+    if (this.#device?.gate.planning === true) throw new UnknownInDryRun();
+    return field === undefined ? value : BigInt.asUintN(field.bits, value >> BigInt(field.low));
+  }
+
   /** Names or spaces have changed: lines that were parsed before are parsed anew. */
-  namesChanged(): void;
-  /** Looks registers up; a later register map replaces it. */
-  resolveRegister: (space: string | undefined, path: readonly PathStep[]) => RegisterPlace | string;
-  /** Asks the prompt, or the script, to end. */
-  quit(): void;
+  namesChanged(): void {
+    if (this.#home !== undefined && this.space(this.#home.name) !== this.#home) this.#home = this.#device?.spaces[0];
+    this.#runner.forget();
+  }
+
+  /**
+   * Runs one line. Returns nothing where all of it was done at once, else a promise of its end.
+   * Throws, or rejects with, UsageError, VfioError, ExpectationError or Interrupted; anything else is a bug.
+   */
+  execute(line: string, options: RunOptions): void | Promise<void> {
+    return this.#runner.execute(line, options);
+  }
+
+  /** Ends the running command. False where none is running. */
+  interrupt(): boolean {
+    return this.#runner.interrupt();
+  }
+
+  /** The line that Enter on an empty line runs, if the last command declares one. */
+  get repeatLine(): string | undefined {
+    return this.#runner.repeatLine;
+  }
+
+  /** Shows an event above the prompt, unless the user does not want to see any. */
+  notify(text: string): void {
+    if (this.options.get('notify')) this.output.notice(text);
+  }
+
+  /** Asks the prompt, or the script, to end after this line. */
+  quit(): void {
+    this.#quit?.();
+  }
+
+  onQuit(listener: () => void): void {
+    this.#quit = listener;
+  }
+
+  /** The current device; throws VfioError where none is open. */
+  requireDevice(): Device {
+    if (this.#device !== undefined) return this.#device;
+    throw new VfioError({
+      kind: 'absent',
+      operation: 'use the device',
+      why: 'no device is open',
+      hint: 'open DEVICE (try sim:edu)',
+    });
+  }
+}
+
+function builtInRegister(space: string | undefined, path: readonly PathStep[]): RegisterPlace | string {
+  return space === 'config' ? configRegister(path) : 'no register map is loaded';
 }

@@ -12,7 +12,7 @@ export class UsageError extends Error {
   readonly end: number;
   readonly hint: string | undefined;
 
-  constructor(message: string, at: ({ readonly line: string } & Extent) | undefined, hint?: string) {
+  constructor(message: string, at?: { readonly line: string } & Extent, hint?: string) {
     super(message);
     this.name = 'UsageError';
     this.line = at?.line ?? '';

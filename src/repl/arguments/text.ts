@@ -99,6 +99,17 @@ export function optionName(summary: string): Argument<string> {
   };
 }
 
+/** The value of an option, as text: what fits depends on the option. */
+export function optionValue(summary: string): Argument<string> {
+  return {
+    label: 'VALUE',
+    summary,
+    presence: 'required',
+    parse: (words) => ({ constant: words.take('VALUE').text }),
+    complete: (_typed, world, before) => world.optionChoices(before.at(-1) ?? '').map((text) => ({ text })),
+  };
+}
+
 /** Everything to the end of the line, `;` and `#` and quotes included: JavaScript. Only as the last argument. */
 export function rawLine(summary: string, label: string): Argument<string> {
   return {

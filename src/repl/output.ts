@@ -1,0 +1,11 @@
+import type { View } from '../views/view.js';
+
+/** Where a session shows what it has to show. The composition root decides what that is: text, colour, JSON. */
+export interface Output {
+  /** Shows an answer. A promise where the reader is slower than the writer. */
+  show(view: View, json: boolean): void | Promise<void>;
+  /** Shows a line that no command asked for: an event. */
+  notice(text: string): void;
+  /** How far a long command is; undefined takes that away again. */
+  progress(text: string | undefined): void;
+}

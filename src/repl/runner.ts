@@ -1,0 +1,259 @@
+import { VfioError } from '../vfio/errors.js';
+import type { PlannedAction } from '../vfio/gate.js';
+import type { View } from '../views/view.js';
+import { valueOf } from './arguments/argument.js';
+import type { Answer, Command } from './command.js';
+import { Interrupted, UnknownInDryRun } from './interrupted.js';
+import { type AnyInput, type Bound, bind, parseLine, type Statement } from './parser.js';
+import { Running } from './running.js';
+import type { Session } from './session.js';
+import { UsageError } from './usage-error.js';
+
+/** Lines that are kept parsed, and the longest of them: scripts repeat themselves, but not without end. */
+const MOST_LINES = 4096;
+const LONGEST_KEPT = 1024;
+/** How long a dry run waits for a command that does not end by itself, in milliseconds. */
+const DRY_RUN_PATIENCE = 200;
+
+export interface RunOptions {
+  /** Unique beginnings of command names are enough: at the prompt. */
+  readonly prefixes: boolean;
+  /** What $1, $2 and so on stand for. */
+  readonly parameters?: readonly string[];
+}
+
+/** A line in parts; `bound` fills up as its statements are first run. */
+interface Prepared {
+  readonly text: string;
+  readonly options: RunOptions;
+  readonly statements: readonly Statement[];
+  readonly bound: (Bound | undefined)[];
+  generation: number;
+}
+
+/** Runs lines for a session: each statement after the one before it, without a promise where none is needed. */
+export class Runner {
+  readonly #session: Session;
+  readonly #prepared = new Map<string, Prepared>();
+  #generation = 0;
+  #running: Running | undefined;
+  #last: { readonly command: Command; readonly input: AnyInput } | undefined;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Names have changed: what words mean is looked up again. */
+  forget(): void {
+    this.#generation += 1;
+  }
+
+  interrupt(): boolean {
+    this.#running?.interrupt();
+    return this.#running !== undefined;
+  }
+
+  get repeatLine(): string | undefined {
+    return this.#last?.command.repeat?.(this.#last.input);
+  }
+
+  execute(text: string, options: RunOptions): void | Promise<void> {
+    const prepared = this.#prepare(text, options);
+    if (!('load' in prepared)) return this.#runFrom(prepared, 0);
+    return this.#session.registry.load(prepared.load).then(() => this.execute(text, options));
+  }
+
+  #prepare(text: string, options: RunOptions): Prepared | { readonly load: string } {
+    const known = this.#prepared.get(text);
+    if (known && known.options.prefixes === options.prefixes && known.options.parameters === options.parameters)
+      return known;
+    const statements = parseLine(text, this.#session.registry, options.prefixes, options.parameters);
+    if ('load' in statements) return statements;
+    const prepared = { text, options, statements, bound: [], generation: this.#generation };
+    if (text.length <= LONGEST_KEPT) {
+      if (this.#prepared.size >= MOST_LINES) this.#prepared.clear();
+      this.#prepared.set(text, prepared);
+    }
+    return prepared;
+  }
+
+  #runFrom(prepared: Prepared, first: number): void | Promise<void> {
+    const { statements } = prepared;
+    for (let index = first; index < statements.length; index += 1) {
+      const statement = statements[index];
+      if (statement === undefined) return;
+      const done = this.#runStatement(prepared, index, statement);
+      if (done) return index + 1 === statements.length ? done : done.then(() => this.#runFrom(prepared, index + 1));
+    }
+  }
+
+  #runStatement(prepared: Prepared, index: number, statement: Statement): void | Promise<void> {
+    const session = this.#session;
+    const source = prepared.text.slice(statement.start, statement.end);
+    let done: void | Promise<void>;
+    try {
+      if (statement.kind === 'command') this.#admit(statement.command);
+      if (prepared.generation !== this.#generation) {
+        prepared.bound.length = 0;
+        prepared.generation = this.#generation;
+      }
+      const bound = (prepared.bound[index] ??= bind(prepared.text, statement, session));
+      session.device?.journal.note('command', source);
+      done = bound.kind === 'command' ? this.#runCommand(bound) : this.#assign(bound);
+    } catch (error) {
+      throw this.#explained(error, prepared.text, statement);
+    }
+    return done?.catch((error: unknown) => {
+      throw this.#explained(error, prepared.text, statement);
+    });
+  }
+
+  /** Throws where the command needs what is not there, or changes what must not be changed. */
+  #admit({ name, needs, effect }: Command): void {
+    if (needs === 'device') this.#session.requireDevice();
+    if (effect === 'none' || effect === 'read' || !this.#session.options.get('readonly')) return;
+    throw new VfioError({
+      kind: 'readonly',
+      operation: name,
+      why: 'the session is read-only',
+      hint: 'option readonly off, or start without --read-only',
+    });
+  }
+
+  #assign({ statement, value }: Bound & { kind: 'assignment' }): void {
+    const { variables } = this.#session;
+    if (statement.name === '_') throw new UsageError('$_ is the last value read; it cannot be set');
+    variables.set(statement.name, valueOf(value, this.#session));
+  }
+
+  #runCommand(bound: Bound & { kind: 'command' }): void | Promise<void> {
+    const { statement, common } = bound;
+    const { command } = statement;
+    const { options } = this.#session;
+    const dryRun = (common.dryRun || options.get('dryrun')) && command.effect !== 'none';
+    if (common.js) return this.#showJs(bound);
+    if (dryRun) return this.#plan(bound);
+    const input = valueOf(bound.input, this.#session);
+    const running = new Running(this.#session, false);
+    this.#last = { command, input };
+    const answer = command.run(running, input);
+    if (isView(answer)) return this.#session.output.show(answer, common.json || options.get('json'));
+    if (answer === undefined) return this.#after(command);
+    return this.#wait(running, this.#showAll(answer, common.json || options.get('json')), command);
+  }
+
+  async #wait(running: Running, work: Promise<void>, command: Command): Promise<void> {
+    const outer = this.#running;
+    this.#running = running;
+    try {
+      await work;
+      this.#after(command);
+    } catch (error) {
+      throw running.interrupted && isAbort(error) ? new Interrupted() : error;
+    } finally {
+      running.finish();
+      this.#running = outer;
+    }
+    if (running.interrupted) throw new Interrupted();
+  }
+
+  /** What commands other than plain accesses may have changed: the names of spaces. */
+  #after({ effect }: Command): void {
+    if (effect !== 'none' && effect !== 'read' && effect !== 'write') this.#session.namesChanged();
+  }
+
+  async #showAll(answer: Exclude<Answer, View | void>, json: boolean): Promise<void> {
+    const { output } = this.#session;
+    if (!(Symbol.asyncIterator in answer)) {
+      const view = await answer;
+      if (view !== undefined) await output.show(view, json);
+      return;
+    }
+    for await (const view of answer) await output.show(view, json);
+  }
+
+  #showJs({ statement: { command }, input }: Bound & { kind: 'command' }): void | Promise<void> {
+    if (command.toJs === undefined) throw new UsageError(`${command.name} has no JavaScript that does the same`);
+    const code = command.toJs(valueOf(input, this.#session));
+    return this.#session.output.show({ kind: 'text', lines: code.split('\n') }, false);
+  }
+
+  /** Runs a command so that nothing reaches the device, and shows what would have. */
+  async #plan({ statement: { command }, input, common }: Bound & { kind: 'command' }): Promise<void> {
+    if (command.effect === 'bind' && command.plans !== true) {
+      throw new UsageError(`${command.name} cannot say beforehand what it will do`, undefined, 'leave -n out');
+    }
+    const running = new Running(this.#session, true);
+    const notes: string[] = [];
+    let shown: View | void = undefined;
+    const body = async (): Promise<void> => {
+      try {
+        shown = await lastView(command.run(running, valueOf(input, this.#session)), running);
+      } catch (error) {
+        if (error instanceof UnknownInDryRun) notes.push(error.message);
+        else if (!isAbort(error)) throw error;
+      }
+    };
+    const gate = this.#session.device?.gate;
+    const actions = await this.#patiently(running, gate === undefined ? body().then(() => []) : gate.dryRun(body));
+    if (command.plans === true && shown !== undefined) return this.#session.output.show(shown, common.json);
+    await this.#session.output.show(
+      planView(command, actions, notes),
+      common.json || this.#session.options.get('json'),
+    );
+  }
+
+  async #patiently(running: Running, work: Promise<PlannedAction[]>): Promise<PlannedAction[]> {
+    const timer = setTimeout(() => running.interrupt(), DRY_RUN_PATIENCE);
+    try {
+      return await work;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A failure with its place in the line, noted in the journal. */
+  #explained(error: unknown, line: string, { start, end }: Statement): unknown {
+    if (error instanceof UsageError && error.line === '') {
+      return new UsageError(error.message, { line, start, end }, error.hint);
+    }
+    if (error instanceof VfioError && error.kind !== 'access')
+      this.#session.device?.journal.note('error', error.message);
+    return error;
+  }
+}
+
+function isView(answer: Answer): answer is View {
+  return answer !== undefined && 'kind' in answer;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Interrupted || (error instanceof Error && error.name === 'AbortError');
+}
+
+/** Waits for an answer without showing it. */
+async function lastView(answer: Answer, running: Running): Promise<View | void> {
+  if (answer === undefined || isView(answer)) return answer;
+  if (!(Symbol.asyncIterator in answer)) return answer;
+  let last: View | undefined;
+  for await (const view of answer) {
+    last = view;
+    if (running.interrupted) break;
+  }
+  return last;
+}
+
+function planView({ name }: Command, actions: readonly PlannedAction[], notes: readonly string[]): View {
+  const lines = actions.map(({ text }) => `would ${text}`);
+  if (lines.length === 0 && notes.length === 0) lines.push(`${name} would not touch the device`);
+  const data = { kind: 'plan', actions, notes };
+  if (notes.length === 0 && actions.length > 0) {
+    return {
+      kind: 'table',
+      columns: [{ key: 'plan', header: 'would' }],
+      rows: actions.map(({ text }) => ({ plan: text })),
+      data,
+    };
+  }
+  return { kind: 'text', lines: [...lines, ...notes] };
+}

@@ -1,0 +1,50 @@
+import { readdirSync } from 'node:fs';
+import { modelNames } from '../vfio/sim/catalog.js';
+import { expandHome } from './arguments/text.js';
+import { configRegisterNames } from './config-registers.js';
+import type { World } from './environment.js';
+import { optionNames } from './options.js';
+import type { Session } from './session.js';
+
+/** Where the kernel lists devices that VFIO may drive. */
+const busFolders = ['pci', 'platform', 'amba'].map((bus) => `/sys/bus/${bus}/devices`);
+
+/** What completion knows of `session`: names only, nothing of it from the device. */
+export function worldOf(session: Session): World {
+  return {
+    get spaceNames() {
+      return session.spaceNames;
+    },
+    get registerNames() {
+      return session.space('config') === undefined ? [] : configRegisterNames.map((name) => `config.${name}`);
+    },
+    get variableNames() {
+      return [...session.variables.keys(), '_'];
+    },
+    get commandNames() {
+      return session.registry.names;
+    },
+    optionNames,
+    optionChoices: (name) => session.options.choices(name),
+    deviceNames: () => [...modelNames.map((name) => `sim:${name}`), ...busFolders.flatMap(list)],
+    files: listFolder,
+  };
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Entries of `folder` ('' is the current one), folders with a slash behind their names. */
+function listFolder(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder === '' ? '.' : expandHome(folder), { withFileTypes: true });
+    return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+  } catch {
+    return [];
+  }
+}
