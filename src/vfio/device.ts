@@ -49,7 +49,10 @@ export class Device {
     this.gate.readOnly = options.readOnly ?? false;
     this.#mmap = options.mmap ?? true;
     this.regions = this.#openRegions();
-    this.irqInfos = Array.from({ length: transport.info.irqCount }, (_, index) => transport.irqInfo(index));
+    this.irqInfos = Array.from(
+      { length: transport.info.irqCount },
+      (_, index) => offered(() => transport.irqInfo(index)) ?? noInterrupt(index),
+    );
     this.irqs = new Interrupts({
       name: this.name,
       transport,
@@ -225,8 +228,8 @@ export class Device {
     };
     const regions: Region[] = [];
     for (let index = 0; index < this.info.regionCount; index += 1) {
-      const info = this.transport.regionInfo(index);
-      if (info.size === 0) continue;
+      const info = offered(() => this.transport.regionInfo(index));
+      if (info === undefined || info.size === 0) continue;
       const region = new Region(host, info, ...namesOf(index, this.isPci));
       regions.push(region);
       this.addSpace(region);
@@ -244,32 +247,12 @@ export class Device {
     const noFd =
       info.mappable && this.transport.mappingFd(info) === undefined ? 'no file that could be mapped' : undefined;
     const because = unmapped ?? noFd;
-    const msixTable = because === undefined ? this.#msixTable(info) : undefined;
     return windowsOf({
       info,
       otherwise: this.transport.accessPath,
       pageSize: pageSize(),
       ...(because !== undefined && { unmapped: because }),
-      ...(msixTable && { msixTable }),
     });
-  }
-
-  /** Where the MSI-X table lies in a region that VFIO offers whole but without the table's page (kernels before 4.16). */
-  #msixTable(info: RegionInfo): { offset: number; size: number } | undefined {
-    const MSIX = 0x11;
-    const config = this.config;
-    if (!config || !info.mappable || info.msixMappable || info.sparse || info.index >= PCI_ROM) return undefined;
-    if ((this.irqInfos[2]?.count ?? 0) === 0) return undefined;
-    let at = config.read8(0x34) & 0xfc;
-    for (let hops = 0; at >= 0x40 && hops < 48; hops += 1) {
-      if (config.read8(at) === MSIX) {
-        const table = config.read32(at + 4);
-        if ((table & 7) !== info.index) return undefined;
-        return { offset: table - (table & 7), size: ((config.read16(at + 2) & 0x7ff) + 1) * 16 };
-      }
-      at = config.read8(at + 1) & 0xfc;
-    }
-    return undefined;
   }
 
   #map(info: RegionInfo, start: number, end: number): number {
@@ -296,9 +279,11 @@ export class Device {
     const IO_DECODE = 1;
     const config = this.config;
     if (config && region !== config && region.index < PCI_CONFIG && !this.gate.lost) {
-      let command: number | undefined;
+      let command: number;
+      let ports = false;
       try {
         command = config.read16(4);
+        ports = region.index < PCI_ROM && (config.read32(0x10 + 4 * region.index) & 1) === 1;
       } catch (error) {
         if (!(error instanceof VfioError)) throw error;
         return {
@@ -311,8 +296,10 @@ export class Device {
           why: 'the device does not answer on its bus (config reads all ones)',
           hint: 'check its power, link and reset',
         };
-      if ((command & (MEMORY_DECODE | IO_DECODE)) === 0) {
-        return { why: 'memory decode is off (COMMAND bit 1)', hint: 'poke.w config 0x4 0x2:0x2' };
+      if ((command & (ports ? IO_DECODE : MEMORY_DECODE)) === 0) {
+        return ports
+          ? { why: 'I/O decode is off (COMMAND bit 0)', hint: 'poke.w config 0x4 0x1:0x1' }
+          : { why: 'memory decode is off (COMMAND bit 1)', hint: 'poke.w config 0x4 0x2:0x2' };
       }
     }
     if (errno === 'SIGBUS') {
@@ -323,6 +310,20 @@ export class Device {
     }
     return { why: 'the access was refused', hint: 'check clocks, power and resets; log shows what came before' };
   }
+}
+
+/** What VFIO says, or undefined for an index that it answers with EINVAL: vfio-pci does so for VGA and AER that are not there. */
+function offered<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof VfioError && error.details.errno === 'EINVAL') return undefined;
+    throw error;
+  }
+}
+
+function noInterrupt(index: number): IrqInfo {
+  return { index, flags: 0, eventfd: false, maskable: false, automasked: false, noResize: false, count: 0 };
 }
 
 function namesOf(index: number, pci: boolean): [name: string, aliases: string[]] {

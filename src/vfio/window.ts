@@ -15,14 +15,12 @@ export interface WindowRules {
   readonly pageSize: number;
   /** Why nothing may be mapped at all, where that is so. */
   readonly unmapped?: string;
-  /** The MSI-X table where it lies in this region and its page must not be mapped: byte offset and size. */
-  readonly msixTable?: { readonly offset: number; readonly size: number };
 }
 
 /**
- * Splits a region into windows by the path that reaches them, from what VFIO_DEVICE_GET_REGION_INFO says: its sparse areas, else all of it, less
- * the MSI-X table's pages and less the edges that fill no whole page (mmap works in pages and vfio-pci refuses to go past the end).
- * The windows cover the region without gap or overlap, in order.
+ * Splits a region into windows by the path that reaches them, from what VFIO_DEVICE_GET_REGION_INFO says: its sparse areas (which leave out the
+ * page of an MSI-X table on kernels before 4.16), else all of it, less the edges that fill no whole page: mmap works in pages, and
+ * vfio-pci refuses to go past the end. The windows cover the region without gap or overlap, in order.
  */
 export function windowsOf(rules: WindowRules): Window[] {
   const { info, otherwise } = rules;
@@ -43,34 +41,18 @@ export function windowsOf(rules: WindowRules): Window[] {
     const areaEnd = Math.min(area.offset + area.size, info.size);
     const first = Math.ceil(Math.max(area.offset, at) / rules.pageSize) * rules.pageSize;
     const last = Math.floor(areaEnd / rules.pageSize) * rules.pageSize;
-    for (const [start, end] of withoutTable(first, last, rules)) {
-      fill(start, start === first ? outside : 'the MSI-X table is not to be mapped');
+    if (last > first) {
+      fill(first, outside);
       windows.push({
-        start,
-        end,
+        start: first,
+        end: last,
         path: 'mapped',
         why: info.sparse ? 'VFIO offers this area' : 'VFIO offers the region',
       });
-      at = end;
+      at = last;
     }
-    const hidden = rules.msixTable !== undefined && at < last;
-    fill(hidden ? last : at, 'the MSI-X table is not to be mapped');
     if (at < areaEnd) fill(areaEnd, 'the edge fills no whole page');
   }
   fill(info.size, outside);
   return windows;
-}
-
-/** [first, last) without the pages that the MSI-X table touches. */
-function withoutTable(first: number, last: number, { msixTable, pageSize }: WindowRules): [number, number][] {
-  if (last <= first) return [];
-  if (!msixTable) return [[first, last]];
-  const holeStart = Math.floor(msixTable.offset / pageSize) * pageSize;
-  const holeEnd = Math.ceil((msixTable.offset + msixTable.size) / pageSize) * pageSize;
-  if (holeEnd <= first || holeStart >= last) return [[first, last]];
-  const parts: [number, number][] = [
-    [first, holeStart],
-    [holeEnd, last],
-  ];
-  return parts.filter(([start, end]) => end > start);
 }

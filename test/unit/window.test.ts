@@ -54,20 +54,6 @@ test('no sparse area at all maps nothing', () => {
   assert.deepEqual(shape({ info: region({ sparse: [] }) }), ['0-4000 file']);
 });
 
-test('the pages of an MSI-X table are left out where it must not be mapped', () => {
-  assert.deepEqual(shape({ info: region(), msixTable: { offset: 0x1800, size: 0x900 } }), [
-    '0-1000 mapped',
-    '1000-3000 file',
-    '3000-4000 mapped',
-  ]);
-  assert.deepEqual(shape({ info: region(), msixTable: { offset: 0, size: 16 } }), ['0-1000 file', '1000-4000 mapped']);
-  assert.deepEqual(shape({ info: region(), msixTable: { offset: 0x3ff0, size: 16 } }), [
-    '0-3000 mapped',
-    '3000-4000 file',
-  ]);
-  assert.deepEqual(shape({ info: region({ size: 0x1000 }), msixTable: { offset: 0, size: 16 } }), ['0-1000 file']);
-});
-
 test('every window says why it is that path', () => {
   const windows = windowsOf({
     info: region(),
@@ -82,17 +68,13 @@ test('every window says why it is that path', () => {
 
 test('windows cover a region without gap or overlap, and mapped ones are whole pages inside what VFIO offers', () => {
   const area = fc.record({ offset: fc.nat(0x9000), size: fc.nat(0x5000) });
-  const table = fc.option(fc.record({ offset: fc.nat(0x8fff), size: fc.integer({ min: 16, max: 0x2000 }) }), {
-    nil: undefined,
-  });
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 0x9000 }),
       fc.option(fc.array(area, { maxLength: 4 }), { nil: undefined }),
-      table,
-      (size, sparse, msixTable) => {
+      (size, sparse) => {
         const info = region({ size, ...(sparse && { sparse }) });
-        const windows = windowsOf({ info, otherwise: 'file', pageSize: 4096, ...(msixTable && { msixTable }) });
+        const windows = windowsOf({ info, otherwise: 'file', pageSize: 4096 });
         let at = 0;
         for (const { start, end, path } of windows) {
           assert.equal(start, at);
@@ -105,8 +87,6 @@ test('windows cover a region without gap or overlap, and mapped ones are whole p
             const offered =
               sparse === undefined || sparse.some((one) => one.offset <= page && one.offset + one.size >= page + 4096);
             assert.ok(offered, `page ${page} is offered`);
-            const inTable = msixTable && msixTable.offset < page + 4096 && msixTable.offset + msixTable.size > page;
-            assert.ok(!inTable, `page ${page} holds no MSI-X table`);
           }
         }
         assert.equal(at, size);
