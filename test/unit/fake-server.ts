@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import {
@@ -21,8 +22,10 @@ import {
   encodeIrqInfo,
   encodeRegionInfo,
 } from '../../src/vfio/abi/vfio.js';
+import { type FailureDetails, type FailureKind, VfioError } from '../../src/vfio/errors.js';
 import { close, memfd } from '../../src/vfio/sys/libc.js';
 import { NativeBuffer, receive, send, socketpair } from '../../src/vfio/sys/socket.js';
+import { VfioUserTransport } from '../../src/vfio/transport/vfio-user.js';
 
 /** One thing that the fake server sends: by default the header of a reply to the request, with no payload. */
 export interface Chunk {
@@ -60,8 +63,29 @@ interface Task {
   readonly script: Script;
 }
 
+export interface Attached {
+  readonly device: VfioUserTransport;
+  readonly end: () => Promise<readonly Received[]>;
+}
+
+/** The refusal of that kind that `body` ends in. */
+export function refusal(kind: FailureKind, body: () => unknown): FailureDetails {
+  let caught: unknown;
+  try {
+    body();
+  } catch (error) {
+    caught = error;
+  }
+  assert.ok(caught instanceof VfioError, String(caught));
+  assert.equal(caught.kind, kind, caught.message);
+  return caught.details;
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** A server in a worker that follows a script for one connection at a time. */
 export class FakeServer {
+  #attached: VfioUserTransport | undefined;
   readonly #worker = new Worker(fileURLToPath(import.meta.url), { workerData: 'fake vfio-user server' });
 
   /** Resolves once the worker runs, so that its descriptors are all open. */
@@ -80,6 +104,23 @@ export class FakeServer {
     });
     this.#worker.postMessage({ fd: server, script } satisfies Task);
     return { fd: client, records };
+  }
+
+  /** A device opened over a new connection; `end` closes it and gives what the server received. */
+  attach(script: Script = {}, timeoutMs = 2000): Attached {
+    const { fd, records } = this.serve(script);
+    const device = VfioUserTransport.fromFd(fd, 'fake.sock', { timeoutMs });
+    this.#attached = device;
+    const end = (): Promise<readonly Received[]> => {
+      device.close();
+      return records;
+    };
+    return { device, end };
+  }
+
+  /** Ends the last attachment, so that a test that failed does not leave the server in its connection. */
+  hangUp(): void {
+    this.#attached?.close();
   }
 
   async stop(): Promise<void> {

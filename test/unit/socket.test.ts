@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,6 +132,23 @@ describe('descriptors over a socketpair', () => {
     assert.throws(() => send(a, text('x'), 0, 1, [...many, event], later()), RangeError);
     for (const fd of [...came.fds, a, b, event]) close(fd);
     assert.equal(openFds(), before);
+  });
+
+  test('that this process cannot take are lost, and that is told', () => {
+    const modules = new URL('../../src/vfio/sys/', import.meta.url).href;
+    const script = `
+      import { NativeBuffer, receive, send, socketpair } from '${modules}socket.js';
+      import { eventfd } from '${modules}libc.js';
+      const [a, b] = socketpair().fds;
+      const event = eventfd().value;
+      send(a, new NativeBuffer(1), 0, 1, new Array(100).fill(event), Infinity);
+      const { value, errno, fds, truncated } = receive(b, new NativeBuffer(1), 0, 1, Infinity);
+      console.log(JSON.stringify({ value, errno, some: fds.length > 0 && fds.length < 100, truncated }));
+    `;
+    const limited = ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--input-type=module', '-e', script];
+    const ended = spawnSync('sh', limited, { encoding: 'utf8', timeout: 20_000 });
+    assert.equal(ended.stderr, '');
+    assert.deepEqual(JSON.parse(ended.stdout), { value: 1, errno: 0, some: true, truncated: true });
   });
 
   test('that are not open are refused by the kernel', () => {

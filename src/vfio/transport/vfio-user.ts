@@ -138,7 +138,7 @@ export class VfioUserTransport implements Transport {
     const place: Place = { operation: 'ask for the info', region: index };
     let payload = this.#askRegion(index, REGION_INFO_ROOM, place);
     const needed = this.#decoded(place, () => answeredSize(payload));
-    if (needed > payload.length) {
+    if (needed > REGION_INFO_ROOM) {
       if (needed > MAX_PAYLOAD) throw this.#session.violation(place, `the region's info would take ${needed} bytes`);
       payload = this.#askRegion(index, needed, place);
     }
