@@ -3,9 +3,12 @@
  * refused, and then does what its argument says.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import koffi from 'koffi';
 import { accessEngine } from '../../src/vfio/sys/access-engine.js';
 import { MAP_SHARED, memfd, memoryAt, mmap, PROT_READ, PROT_WRITE } from '../../src/vfio/sys/libc.js';
+import type { FaultingWork } from './faulting-thread.js';
 
 const page = 65_536;
 const address = mmap(2 * page, PROT_READ | PROT_WRITE, MAP_SHARED, memfd('half', page).value, 0).value;
@@ -21,7 +24,7 @@ function engineOrEnd(): Extract<ReturnType<typeof accessEngine>, { engine: unkno
   return choice.engine;
 }
 
-const acts: Record<string, () => void> = {
+const acts: Record<string, () => void | Promise<void>> = {
   /** A load by V8, outside the stubs. */
   'load elsewhere': () => {
     engineOrEnd();
@@ -59,6 +62,18 @@ const acts: Record<string, () => void> = {
     const engine = engineOrEnd();
     setTimeout(() => process.exit(9), 5000);
     process.kill(process.pid, 'SIGBUS');
+  },
+  /** Threads that find no engine and make theirs at once, before this one has it; a load elsewhere then still kills. */
+  'threads first': async () => {
+    const workerData: FaultingWork = { good: address, bad: beyond, rounds: 500 };
+    const file = new URL('faulting-thread.js', import.meta.url);
+    const workers = Array.from({ length: 6 }, () => new Worker(file, { workerData }));
+    await Promise.all(workers.map((worker) => once(worker, 'message')));
+    const reports = workers.map((worker) => once(worker, 'message'));
+    for (const worker of workers) worker.postMessage('go', []);
+    console.log(JSON.stringify((await Promise.all(reports)).flat()));
+    engineOrEnd();
+    console.log(new Uint8Array(memoryAt(beyond, page))[0]);
   },
   /** RLIMIT_NOFILE (7) of 3: memfd_create has no descriptor left. */
   'no descriptors': () => {
@@ -104,4 +119,4 @@ function instruction(code: number, yes: number, no: number, operand: number): Bu
   return bytes;
 }
 
-acts[process.argv[2] ?? '']?.();
+await acts[process.argv[2] ?? '']?.();

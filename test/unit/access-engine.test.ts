@@ -352,6 +352,15 @@ describe('other signals', { concurrency: 2 }, () => {
     });
   }
 
+  test('threads that make their engines at once each get their own faults, and nobody the others', async () => {
+    const { signal, output } = await run('threads first');
+    assert.deepEqual(
+      JSON.parse(output),
+      Array.from({ length: 6 }, () => ({ refused: 500, done: 500 })),
+    );
+    assert.equal(signal, 'SIGBUS');
+  });
+
   test('a signal that was ignored stays ignored', async () => {
     assert.deepEqual(await run('an ignored signal'), { signal: undefined, code: 0, output: 'still here' });
   });

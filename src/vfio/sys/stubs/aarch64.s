@@ -31,6 +31,9 @@
 //
 // `start` is at offset 0. Only labels that keystone and gas both know: no numeric ones, no directives for sections.
 
+// `previous`, an offset from `start` too, lies in a page of data behind the code: the sa_handler that was there before.
+
+.set previous, 0x10000
 start:
 .macro readOne width, instruction:vararg
 .balign 32
@@ -198,7 +201,8 @@ search:
     add x6, x6, #8
     cmp x6, x7
     b.ne search
-    ldr x4, previous
+    add x4, x4, #previous
+    ldr x4, [x4]
     cmp x4, #1
     b.hi forward
     b restoreDefault                // the access repeats, and the kernel does what it does without a handler
@@ -213,7 +217,9 @@ forward:
 
 // A signal that nothing will repeat: ignored where it was ignored, else sent again to this thread for the default.
 sent:
-    ldr x4, previous
+    adr x4, start
+    add x4, x4, #previous
+    ldr x4, [x4]
     cmp x4, #1
     b.hi forward
     b.eq ignored
@@ -268,7 +274,3 @@ recoveriesEnd:
 // A kernel sigaction of zeros: SIG_DFL, no flags, no restorer, empty mask.
 defaultAction:
 .quad 0, 0, 0, 0
-
-// sa_handler of the action that was there before; filled in before the page becomes executable.
-previous:
-.quad 0

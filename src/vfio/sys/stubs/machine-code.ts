@@ -12,15 +12,15 @@ export type Processor = 'x86_64' | 'aarch64';
 /** What `npm run stubs` makes of an assembly source. */
 export interface MachineCode {
   readonly processor: Processor;
-  /** The whole page's content, in hexadecimal; position-independent. */
+  /** The code, at most a page, in hexadecimal; position-independent. */
   readonly hex: string;
-  /** Offsets into the bytes. */
+  /** Offsets from the start of the code, as are those below. */
   readonly stubs: Readonly<Record<StubName, number>>;
   /** The SIGBUS handler. */
   readonly handler: number;
   /** Pairs of 32-bit offsets: an access that may fault, where its stub goes on. Ends at `recoveriesEnd`. */
   readonly recoveries: number;
   readonly recoveriesEnd: number;
-  /** Eight bytes at the end, zero here: the address of the handler to pass foreign signals to. */
+  /** Eight bytes in a page of data behind the code: the address of the handler to pass foreign signals to. */
   readonly previous: number;
 }

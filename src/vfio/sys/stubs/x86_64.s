@@ -24,6 +24,9 @@
 #
 # `start` is at offset 0. Only labels that keystone and gas both know: no numeric ones, no directives for sections.
 
+# `previous`, an offset from `start` too, lies in a page of data behind the code: the sa_handler that was there before.
+
+.set previous, 0x10000
 start:
 .macro readOne width, instruction:vararg
 .balign 16, 0xcc
@@ -238,7 +241,7 @@ search:
     add r9, 8
     cmp r9, r11
     jne search
-    mov rcx, [rip + previous]
+    mov rcx, [r8 + previous]
     cmp rcx, 1
     ja forward
     jmp restoreDefault              # the access repeats, and the kernel does what it does without a handler
@@ -253,7 +256,8 @@ forward:
 
 # A signal that nothing will repeat: ignored where it was ignored, else sent again to this thread for the default.
 sent:
-    mov rcx, [rip + previous]
+    lea r8, [rip + start]
+    mov rcx, [r8 + previous]
     cmp rcx, 1
     ja forward
     je ignored
@@ -305,7 +309,3 @@ recoveriesEnd:
 # A kernel sigaction of zeros: SIG_DFL, no flags, no restorer, empty mask.
 defaultAction:
 .quad 0, 0, 0, 0
-
-# sa_handler of the action that was there before; filled in before the page becomes executable.
-previous:
-.quad 0
