@@ -3,6 +3,7 @@ import { VfioError } from '../errors.js';
 import { close, errnoName } from '../sys/libc.js';
 import { socketpair } from '../sys/socket.js';
 import { modelName } from './catalog.js';
+import { ENDED, OWNER, WORDS, type Ownership } from './thread-state.js';
 import type { WorkerData } from './worker.js';
 
 export interface Simulator {
@@ -13,6 +14,20 @@ export interface Simulator {
   /** Ends the simulator as if the device had been pulled out; safe to call at any time. */
   stop(): void;
 }
+
+/** How long the end of the process waits for a simulator's thread to let go, in milliseconds. It takes one or two. */
+const PARTING_MS = 1000;
+
+/**
+ * Threads that run. A native poll handle that calls back while its thread is being torn down ends the process with a fatal error, so
+ * at exit each of them is asked to close its handles first.
+ */
+const running = new Map<Worker, Int32Array>();
+
+process.on('exit', () => {
+  for (const worker of running.keys()) worker.postMessage('stop');
+  for (const state of running.values()) Atomics.wait(state, ENDED, 0, PARTING_MS);
+});
 
 /**
  * Starts a simulated device in a thread of its own, which never keeps the process from ending. It is usable at once: what is sent before
@@ -30,22 +45,24 @@ export function startSimulator(name: string): Simulator {
     });
   }
   const [fd, serverFd] = fds;
-  const owner = new Int32Array(new SharedArrayBuffer(4));
+  const state = new Int32Array(new SharedArrayBuffer(4 * WORDS));
   const worker = new Worker(new URL('./worker.js', import.meta.url), {
-    workerData: { model, fd: serverFd, owner } satisfies WorkerData,
+    workerData: { model, fd: serverFd, state } satisfies WorkerData,
     name: `sim:${name}`,
     execArgv: [],
     stdin: false,
     trackUnmanagedFds: false,
   });
   worker.unref();
+  running.set(worker, state);
   let failure: Error | undefined;
   worker.on('error', (error) => {
     failure = error;
   });
   const closed = new Promise<Error | undefined>((resolve) => {
     worker.on('exit', () => {
-      if (Atomics.compareExchange(owner, 0, 0, 2) === 0) close(serverFd);
+      running.delete(worker);
+      if (Atomics.compareExchange(state, OWNER, 0 satisfies Ownership, 2 satisfies Ownership) === 0) close(serverFd);
       resolve(failure);
     });
   });

@@ -204,7 +204,26 @@ export interface Readiness {
   unref(): void;
 }
 
+/**
+ * The handles that are open. One that calls back while its thread is being torn down makes koffi end the process with a fatal error
+ * ("napi_throw"), so none is left open by then.
+ */
+const watched = new Set<Readiness>();
+process.on('exit', () => {
+  for (const readiness of watched) readiness.close();
+});
+
 /** Calls `ready` on the event loop whenever `fd` is readable or hung up. */
 export function onReadable(fd: number, ready: () => void): Readiness {
-  return koffi.node.poll(fd, { readable: true, disconnect: true }, () => ready());
+  const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, () => ready());
+  const readiness: Readiness = {
+    close: () => {
+      watched.delete(readiness);
+      handle.close();
+    },
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+  };
+  watched.add(readiness);
+  return readiness;
 }
