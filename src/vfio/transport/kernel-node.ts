@@ -33,8 +33,8 @@ function nodeMeaning(errno: string, node: string, roots: Roots, facts: NodeFacts
     case 'EBUSY':
       return {
         kind: 'busy',
-        why: `${heldBy([node, ...(facts.rivals ?? [])], roots)} has it or a device of it open, and only one at a time can`,
-        hint: 'end that one first; `fuser -v` as root tells who it is',
+        why: `${heldBy([node, ...(facts.rivals ?? [])], roots)} has it, or a device of it, open: only one process at a time can`,
+        hint: `end that one first; \`fuser -v ${[node, ...(facts.rivals ?? [])].join(' ')}\` as root tells who it is`,
       };
     default:
       return plainMeaning(errno);
