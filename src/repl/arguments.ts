@@ -3,4 +3,14 @@ export { type Count, cellsOf, count } from './arguments/count.js';
 export { type Span, bytesIn, span } from './arguments/span.js';
 export { type Location, location, space } from './arguments/location.js';
 export { type MaskedValue, duration, integer, maskedValue, offsetRange, value } from './arguments/numbers.js';
-export { choice, commandName, deviceAddress, file, optionName, optionValue, rawLine, text } from './arguments/text.js';
+export {
+  choice,
+  commandName,
+  deviceAddress,
+  file,
+  irqName,
+  optionName,
+  optionValue,
+  rawLine,
+  text,
+} from './arguments/text.js';

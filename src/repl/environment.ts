@@ -48,6 +48,7 @@ export interface Environment {
 export interface World {
   readonly spaceNames: readonly string[];
   readonly registerNames: readonly string[];
+  readonly irqNames: readonly string[];
   readonly variableNames: readonly string[];
   readonly commandNames: readonly string[];
   readonly optionNames: readonly string[];

@@ -18,6 +18,9 @@ export function worldOf(session: Session): World {
     get registerNames() {
       return session.space('config') === undefined ? [] : configRegisterNames.map((name) => `config.${name}`);
     },
+    get irqNames() {
+      return [...(session.device?.irqs ?? [])].flatMap(({ names }) => names);
+    },
     get variableNames() {
       return [...session.variables.keys(), '_'];
     },

@@ -70,6 +70,17 @@ export function deviceAddress(summary: string): Argument<string> {
   };
 }
 
+/** The name of an interrupt of the device: msi, irq0, a device tree's name. */
+export function irqName(summary: string): Argument<string> {
+  return {
+    label: 'IRQ',
+    summary,
+    presence: 'required',
+    parse: (words) => ({ constant: words.take('IRQ').text }),
+    complete: (_typed, world) => world.irqNames.map((name) => ({ text: name })),
+  };
+}
+
 /** The name of a command, one word or two, or of a group. */
 export function commandName(summary: string): Argument<string> {
   return {
