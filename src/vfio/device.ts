@@ -157,6 +157,15 @@ export class Device {
     return this.isPci ? this.regions.find((region) => region.index === PCI_CONFIG) : undefined;
   }
 
+  /**
+   * Whether a PCI device may send DMA and MSI (COMMAND bit 2): one 16-bit read of its config space. Undefined for other devices, which have
+   * no such switch.
+   */
+  readBusMaster(): boolean | undefined {
+    const config = this.config;
+    return config === undefined ? undefined : (config.read16(4) & 4) !== 0;
+  }
+
   /** VFIO_DEVICE_RESET. Throws VfioError 'unsupported' where VFIO says that the device has none. */
   reset(): void {
     if (!this.info.resettable) {

@@ -44,6 +44,13 @@ function says({ info }: Irq): string {
   return words.join(', ');
 }
 
+/** What keeps a message-signalled interrupt from coming, where the config space shows it; one read of COMMAND. */
+function quiet({ device }: Context<'device'>, irq: Irq): string | undefined {
+  if ((irq.name !== 'msi' && irq.name !== 'msix') || device.gate.planning || device.readBusMaster() !== false)
+    return undefined;
+  return 'bus mastering is off, and a message-signalled interrupt is a write to memory: poke config.COMMAND 0x4:0x4';
+}
+
 function states(irq: Irq): string {
   const found = new Set(irq.vectors.map(({ number }) => irq.state(number)));
   return found.size === 0 ? 'off' : [...found].join(', ');
@@ -170,10 +177,14 @@ export const commands = [
       { line: 'irq enable msi', says: 'every MSI vector', device: 'sim:edu' },
       { line: 'irq enable msix 4', says: 'the first four MSI-X vectors', device: 'sim:sram' },
     ],
-    run({ device }, { arguments: { irq: name, vectors } }): View {
-      const irq = device.irqs.find(name);
+    run(context, { arguments: { irq: name, vectors } }): View {
+      const irq = context.device.irqs.find(name);
       irq.enable(vectors);
-      return text(`${irq.name}: ${irq.vectors.length} of ${irq.info.count} vectors enabled`);
+      const note = quiet(context, irq);
+      return text(
+        `${irq.name}: ${irq.vectors.length} of ${irq.info.count} vectors enabled`,
+        ...(note === undefined ? [] : [`note: ${note}`]),
+      );
     },
     toJs: ({ arguments: { irq, vectors } }) => `device.irqs.find('${irq}').enable(${vectors ?? ''})`,
   }),
@@ -287,10 +298,11 @@ export const commands = [
         line: 'irq wait msi --timeout 1s',
         says: 'the interrupt that edu raises when it is asked to',
         device: 'sim:edu',
-        after: ['irq enable msi', 'poke region0 0x60 0x1'],
+        after: ['poke config.COMMAND 0x4:0x4', 'irq enable msi', 'poke region0 0x60 0x1'],
       },
     ],
-    async run({ device, signal }, { arguments: { irq: name, vector }, flags }): Promise<View | void> {
+    async run(context, { arguments: { irq: name, vector }, flags }): Promise<View | void> {
+      const { device, signal } = context;
       const irq = device.irqs.find(name);
       if (!device.gate.admit('irq', `wait for ${irq.name}`)) return;
       const options = { count: flags.count, timeoutMs: flags.timeout, signal, fresh: flags.fresh };
@@ -306,7 +318,7 @@ export const commands = [
         return text(`${irq.label(event.vector)}${times}${by}`);
       } catch (error) {
         if (error instanceof VfioError && error.kind === 'timeout')
-          throw new ExpectationError(error.message, error.details.hint);
+          throw new ExpectationError(error.message, quiet(context, irq) ?? error.details.hint);
         throw error;
       }
     },
