@@ -9,4 +9,37 @@ export interface CommandModule {
   load(): Promise<{ readonly commands: readonly Command[] }>;
 }
 
-export const commandModules: readonly CommandModule[] = [{ names: [['echo']], load: () => import('./echo.js') }];
+export const commandModules: readonly CommandModule[] = [
+  {
+    names: [
+      ['peek', 'md', 'x'],
+      ['poke', 'mw'],
+    ],
+    load: () => import('./access.js'),
+  },
+  { names: [['devices', 'list']], load: () => import('./devices.js') },
+  {
+    names: [['open'], ['close'], ['info'], ['regions'], ['use'], ['reset']],
+    load: () => import('./device.js'),
+  },
+  { names: [['echo']], load: () => import('./echo.js') },
+  {
+    names: [
+      ['irq'],
+      ['irq enable'],
+      ['irq disable'],
+      ['irq mask'],
+      ['irq unmask'],
+      ['irq trigger'],
+      ['irq wait'],
+      ['irq stats'],
+      ['irq rearm'],
+      ['irq storm'],
+    ],
+    load: () => import('./irq.js'),
+  },
+  { names: [['log'], ['record']], load: () => import('./journal.js') },
+  { names: [['dump'], ['fill'], ['find'], ['compare']], load: () => import('./memory.js') },
+  { names: [['snapshot']], load: () => import('./snapshot.js') },
+  { names: [['save'], ['load']], load: () => import('./transfer.js') },
+];
