@@ -23,6 +23,7 @@ export const commandModules: readonly CommandModule[] = [
     load: () => import('./device.js'),
   },
   { names: [['echo']], load: () => import('./echo.js') },
+  { names: [['expect'], ['wait'], ['sleep']], load: () => import('./expect.js') },
   {
     names: [
       ['irq'],
