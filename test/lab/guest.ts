@@ -28,7 +28,7 @@ export interface GuestOptions {
   env?: Readonly<Record<string, string>>;
   /** Log every device access that QEMU emulates. */
   trace?: boolean;
-  /** From QEMU's start to power-off; 120 by default. */
+  /** From QEMU's start to power-off; 240 by default. */
   timeoutSeconds?: number;
 }
 
@@ -90,7 +90,7 @@ const MACHINES: Record<Arch, Machine> = {
 
 /** Two processors, so that a test and the interrupts of its device run at once; Node needs most of the memory. */
 const SIZE = ['-accel', 'tcg', '-smp', '2', '-m', '2048'];
-const DEFAULT_TIMEOUT_SECONDS = 120;
+const DEFAULT_TIMEOUT_SECONDS = 240;
 const SHOWN_ON_FAILURE = 3000;
 
 interface Prepared {
