@@ -35,6 +35,6 @@ export async function loadModel(name: ModelName): Promise<ModelFactory> {
   }
 }
 
-function isModel(name: string): name is ModelName {
+export function isModel(name: string): name is ModelName {
   return Object.hasOwn(models, name);
 }
