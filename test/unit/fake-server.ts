@@ -45,6 +45,8 @@ export interface Chunk {
   /** Only so many bytes of the message. */
   readonly cut?: number;
   readonly repeat?: number;
+  /** So many copies of it in one send, which fill the socket faster than anyone can empty it. */
+  readonly batch?: number;
   readonly hangUp?: true;
 }
 
@@ -88,6 +90,13 @@ export class FakeServer {
   #attached: VfioUserTransport | undefined;
   readonly #worker = new Worker(fileURLToPath(import.meta.url), { workerData: 'fake vfio-user server' });
 
+  /** Who waits for the end of a connection, in order. */
+  readonly #ends: ((records: readonly Received[]) => void)[] = [];
+
+  constructor() {
+    this.#worker.on('message', (records: readonly Received[]) => this.#ends.shift()?.(records));
+  }
+
   /** Resolves once the worker runs, so that its descriptors are all open. */
   async ready(): Promise<void> {
     const { fd, records } = this.serve({});
@@ -98,10 +107,7 @@ export class FakeServer {
   /** Serves one connection: `fd` is the client's end, `records` is what came until the connection ended. */
   serve(script: Script): { fd: number; records: Promise<readonly Received[]> } {
     const [client, server] = socketpair().fds;
-    const records = new Promise<readonly Received[]>((resolve, reject) => {
-      this.#worker.once('message', resolve);
-      this.#worker.once('error', reject);
-    });
+    const records = new Promise<readonly Received[]>((resolve) => this.#ends.push(resolve));
     this.#worker.postMessage({ fd: server, script } satisfies Task);
     return { fd: client, records };
   }
@@ -195,10 +201,12 @@ class Connection {
       errno: filled.errno ?? 0,
     });
     this.#tx.bytes.set(payload, HEADER_SIZE);
+    const batch = filled.batch ?? 1;
+    for (let i = 1; i < batch; i += 1) this.#tx.bytes.copy(this.#tx.bytes, i * length, 0, length);
     const file = filled.fds === undefined ? -1 : memfd('vfiodbg-fake', filled.fdSize ?? REGION_SIZE).value;
     const fds = Array.from({ length: filled.fds ?? 0 }, () => file);
     for (let i = 0; i < (filled.repeat ?? 1) && this.#open; i += 1) {
-      const sent = send(this.#fd, this.#tx, 0, filled.cut ?? length, fds, performance.now() + 3000);
+      const sent = send(this.#fd, this.#tx, 0, filled.cut ?? batch * length, fds, performance.now() + 3000);
       if (sent.errno !== 0) this.#open = false;
     }
     if (file !== -1) close(file);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -38,6 +38,12 @@ function text(bytes: string): NativeBuffer {
   const buffer = new NativeBuffer(bytes.length);
   buffer.bytes.write(bytes, 'latin1');
   return buffer;
+}
+
+function closesOnExec(fd: number): boolean {
+  const O_CLOEXEC = 0o2000000;
+  const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
+  return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
 }
 
 const openFds = (): number => readdirSync('/proc/self/fd').length;
@@ -105,6 +111,7 @@ describe('bytes over a socketpair', () => {
 describe('descriptors over a socketpair', () => {
   test('arrive with the first byte, refer to the same file, and close on exec', () => {
     const [a, b] = pair();
+    assert.ok(closesOnExec(a) && closesOnExec(b));
     const event = eventfd().value;
     send(a, text('12'), 0, 2, [event, event], later());
     const into = new NativeBuffer(2);
@@ -115,6 +122,7 @@ describe('descriptors over a socketpair', () => {
     assert.equal(eventfdTake(event), 5n);
     for (const fd of first.fds) {
       assert.match(readlinkSync(`/proc/self/fd/${fd}`), /eventfd/);
+      assert.ok(closesOnExec(fd));
       close(fd);
     }
     for (const fd of [a, b, event]) close(fd);
@@ -168,6 +176,7 @@ describe('a socket with a path', () => {
     send(client, text('hi'), 0, 2, [], later());
     const into = new NativeBuffer(2);
     assert.equal(receive(served, into, 0, 2, later()).value, 2);
+    assert.ok([server, client, served].every(closesOnExec));
     assert.equal(errnoName(listen(path).errno), 'EADDRINUSE');
     setNonBlocking(server, true);
     assert.equal(accept(server).errno, EAGAIN);

@@ -178,12 +178,14 @@ describe('a vfio-user device', () => {
   test('that answers late is a time-out, and its answer does not confuse the next', async () => {
     const { device, end } = server.attach({ REGION_READ: [[{ afterMs: 120, good: true, fds: 1 }]] }, 60);
     const region = device.regionInfo(0);
+    const counted = openFds(device);
     const error = refusal('timeout', () => device.read(region, 0x20, new Uint8Array(4)));
     assert.match(error.why, /no answer in 60 ms/);
     await pause(150);
     const into = new Uint8Array(4);
     device.read(region, 0x40, into);
     assert.deepEqual([...into], [0x40, 0x41, 0x42, 0x43]);
+    assert.equal(openFds(device), counted, 'what came with the late answer is closed');
     await end();
   });
 
