@@ -57,6 +57,7 @@ const declarations = {
   timeout: declare(milliseconds, 5000, 'how long a vfio-user server may take to answer, from the next open on'),
   color: declare(oneOf(['auto', 'always', 'never']), 'auto', 'colours: auto is on a terminal without NO_COLOR'),
   json: declare(onOff, false, 'print each answer as one line of JSON'),
+  js: declare(onOff, false, 'print the JavaScript that does the same, and do nothing'),
   dryrun: declare(onOff, false, 'show the accesses that would be made, and make none'),
 };
 

@@ -4,6 +4,8 @@ import type { View } from '../views/view.js';
 export interface Output {
   /** Shows an answer. A promise where the reader is slower than the writer. */
   show(view: View, json: boolean): void | Promise<void>;
+  /** Hands on what was gathered; a promise where the reader is slower. */
+  flush(): void | Promise<void>;
   /** Shows a line that no command asked for: an event. */
   notice(text: string): void;
   /** How far a long command is; undefined takes that away again. */

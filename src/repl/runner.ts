@@ -131,7 +131,7 @@ export class Runner {
     const { command } = statement;
     const { options } = this.#session;
     const dryRun = (common.dryRun || options.get('dryrun')) && command.effect !== 'none';
-    if (common.js) return this.#showJs(bound);
+    if (common.js || (options.get('js') && command.toJs !== undefined)) return this.#showJs(bound);
     if (dryRun) return this.#plan(bound);
     const input = valueOf(bound.input, this.#session);
     const running = new Running(this.#session, false);
@@ -146,6 +146,7 @@ export class Runner {
     const outer = this.#running;
     this.#running = running;
     try {
+      await this.#session.output.flush();
       await work;
       this.#after(command);
     } catch (error) {

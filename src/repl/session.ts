@@ -23,6 +23,8 @@ export class Session implements Names, Environment {
   readonly options = new Options();
   readonly variables = new Map<string, bigint>();
   readonly world: World;
+  /** The scripts that are running, the innermost last. */
+  readonly scripts: string[] = [];
   /** $_: the last value that was read. */
   last = 0n;
   /** Looks registers up; a register map replaces it. */
@@ -31,7 +33,7 @@ export class Session implements Names, Environment {
   readonly #devices: Device[] = [];
   #device: Device | undefined;
   #home: Space | undefined;
-  #quit: (() => void) | undefined;
+  #quitting = false;
 
   constructor(registry: Registry, output: Output) {
     this.registry = registry;
@@ -173,11 +175,11 @@ export class Session implements Names, Environment {
 
   /** Asks the prompt, or the script, to end after this line. */
   quit(): void {
-    this.#quit?.();
+    this.#quitting = true;
   }
 
-  onQuit(listener: () => void): void {
-    this.#quit = listener;
+  get quitting(): boolean {
+    return this.#quitting;
   }
 
   /** The current device; throws VfioError where none is open. */

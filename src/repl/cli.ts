@@ -1,0 +1,175 @@
+import { parseArgs } from 'node:util';
+import { parseDuration } from './arguments/numbers.js';
+import { didYouMean } from './nearest.js';
+import { clip } from './number.js';
+import { UsageError } from './usage-error.js';
+
+/** One -c or -x, in the order in which they were given. */
+export type Step =
+  | { readonly kind: 'command'; readonly line: string }
+  | { readonly kind: 'script'; readonly path: string };
+
+export interface SessionRequest {
+  readonly kind: 'session';
+  readonly device: string | undefined;
+  readonly steps: readonly Step[];
+  /** A prompt after the steps, whatever standard input is. */
+  readonly interactive: boolean;
+  readonly json: boolean;
+  readonly js: boolean;
+  readonly readOnly: boolean;
+  readonly dryRun: boolean;
+  readonly keepGoing: boolean;
+  readonly via: 'group' | 'cdev' | undefined;
+  /** Milliseconds. */
+  readonly timeoutMs: number | undefined;
+  readonly colour: boolean;
+}
+
+/** What the command line asks for. */
+export type Request =
+  | SessionRequest
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'serve'; readonly model: string; readonly socket: string };
+
+/** Every option of the command line: what parseArgs needs, and what --help says. */
+const options = {
+  command: { type: 'string', short: 'c', multiple: true, label: 'COMMAND', says: 'run a command; may be given again' },
+  script: {
+    type: 'string',
+    short: 'x',
+    multiple: true,
+    label: 'SCRIPT',
+    says: 'run a script (.vfio, .mjs); may be given again',
+  },
+  interactive: { type: 'boolean', short: 'i', says: 'go on to the prompt afterwards' },
+  json: { type: 'boolean', says: 'print each answer as one line of JSON' },
+  js: { type: 'boolean', says: 'print the JavaScript that does the same, and do nothing' },
+  'read-only': { type: 'boolean', says: 'refuse everything that changes the device' },
+  'dry-run': { type: 'boolean', short: 'n', says: 'show the accesses that would be made, and make none' },
+  'keep-going': { type: 'boolean', short: 'k', says: 'go on after a command that failed' },
+  via: { type: 'string', label: 'group|cdev', says: "the kernel's way in; by default cdev where there is /dev/iommu" },
+  timeout: { type: 'string', label: 'DURATION', says: 'how long a vfio-user server may take to answer (5s)' },
+  'no-color': { type: 'boolean', says: 'no colours; so does NO_COLOR' },
+  socket: { type: 'string', label: 'PATH', says: 'with serve: the socket to make' },
+  version: { type: 'boolean', says: 'print the version' },
+  help: { type: 'boolean', short: 'h', says: 'print this' },
+} as const;
+
+type OptionKey = keyof typeof options;
+const optionKeys = Object.keys(options) as OptionKey[];
+
+/** Reads the command line. Throws UsageError; what it underlines is the command line as typed, joined by spaces. */
+export function parseCommandLine(argv: readonly string[]): Request {
+  const { tokens } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: false, tokens: true });
+  const values = new Map<OptionKey, string>();
+  const steps: Step[] = [];
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind !== 'option') continue;
+    const key = optionKeys.find((each) => each === token.name);
+    if (key === undefined) throw unknownOption(token.rawName);
+    const wantsValue = options[key].type === 'string';
+    if (wantsValue && token.value === undefined)
+      throw new UsageError(`${token.rawName} needs a value`, undefined, hintFor(key));
+    if (!wantsValue && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
+    if (key === 'command') steps.push({ kind: 'command', line: token.value ?? '' });
+    else if (key === 'script') steps.push({ kind: 'script', path: token.value ?? '' });
+    else if (values.has(key) && wantsValue) throw new UsageError(`${token.rawName} is given twice`);
+    else values.set(key, token.value ?? '');
+  }
+  if (values.has('help')) return { kind: 'help' };
+  if (values.has('version')) return { kind: 'version' };
+  if (positionals[0] === 'serve') return serveRequest(positionals, values, steps);
+  if (values.has('socket'))
+    throw new UsageError('--socket is for serve', undefined, 'vfiodbg serve sim:edu --socket PATH');
+  const list = positionals[0] === 'list';
+  const [device, extra] = list ? positionals.slice(1) : positionals;
+  if (extra !== undefined) {
+    const hint = `one device at a time; commands come with -c: vfiodbg -c '${clip(positionals.slice(1).join(' '))}' ${clip(device ?? '')}`;
+    throw new UsageError(`"${clip(extra)}" is one word too many`, undefined, hint);
+  }
+  if (device === '') throw new UsageError('DEVICE is empty', undefined, 'vfiodbg sim:edu');
+  return {
+    kind: 'session',
+    device,
+    steps: list ? [{ kind: 'command', line: 'devices' }, ...steps] : steps,
+    interactive: values.has('interactive'),
+    json: values.has('json'),
+    js: values.has('js'),
+    readOnly: values.has('read-only'),
+    dryRun: values.has('dry-run'),
+    keepGoing: values.has('keep-going'),
+    via: viaOf(values.get('via')),
+    timeoutMs: timeoutOf(values.get('timeout')),
+    colour: !values.has('no-color'),
+  };
+}
+
+function serveRequest(
+  positionals: readonly string[],
+  values: ReadonlyMap<OptionKey, string>,
+  steps: readonly Step[],
+): Request {
+  const hint = 'vfiodbg serve sim:edu --socket PATH';
+  const [, device, extra] = positionals;
+  const socket = values.get('socket');
+  if (device === undefined) throw new UsageError('serve needs a simulated device', undefined, hint);
+  if (!device.startsWith('sim:')) throw new UsageError(`serve cannot serve "${clip(device)}"`, undefined, hint);
+  if (extra !== undefined) throw new UsageError(`"${clip(extra)}" is one word too many`, undefined, hint);
+  if (socket === undefined || socket === '') throw new UsageError('serve needs --socket', undefined, hint);
+  if (steps.length > 0) throw new UsageError('serve runs no commands', undefined, hint);
+  return { kind: 'serve', model: device.slice(4), socket };
+}
+
+function viaOf(text: string | undefined): 'group' | 'cdev' | undefined {
+  if (text === undefined || text === 'group' || text === 'cdev') return text;
+  throw new UsageError(`"${clip(text)}" is no way in`, undefined, '--via group or --via cdev');
+}
+
+function timeoutOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const parsed = parseDuration(text);
+  if (parsed !== undefined && parsed >= 1) return parsed;
+  throw new UsageError(`"${clip(text)}" is no duration`, undefined, '--timeout 500ms or --timeout 5s');
+}
+
+function unknownOption(name: string): UsageError {
+  const names = optionKeys.map((key) => `--${key}`);
+  return new UsageError(
+    `there is no option ${clip(name)}`,
+    undefined,
+    didYouMean(name, names) ?? 'vfiodbg --help lists them',
+  );
+}
+
+function hintFor(key: OptionKey): string {
+  const option = options[key];
+  return 'label' in option ? `--${key} ${option.label}` : `--${key}`;
+}
+
+/** What --help prints. */
+export function commandLineHelp(): string {
+  const rows = optionKeys.map((key): [string, string] => {
+    const option = options[key];
+    const long = 'label' in option ? `--${key} ${option.label}` : `--${key}`;
+    return ['short' in option ? `-${option.short}, ${long}` : `    ${long}`, option.says];
+  });
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return [
+    'vfiodbg [OPTION]... [DEVICE]            open a device, at the prompt or for -c and -x',
+    'vfiodbg serve sim:MODEL --socket PATH   serve a simulated device over vfio-user',
+    'vfiodbg list                            list the devices of this machine',
+    '',
+    'DEVICE: 0000:01:00.0 or 01:00.0, a platform or AMBA name (9010000.pl031), /path/to.sock or unix:PATH,',
+    '        sim:edu, sim:pl031 or sim:sram, snapshot:FILE',
+    '',
+    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+    '',
+    'Exit codes: 0 done, 1 a command failed, 2 usage, 3 an expectation failed, 4 no such device or no way in,',
+    '130 interrupted. Without -c and -x, commands come from the prompt, or from standard input if that is no terminal.',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,144 @@
+import { isatty } from 'node:tty';
+import { VfioError } from '../vfio/errors.js';
+import type { SessionRequest, Step } from './cli.js';
+import { commandModules } from './commands/index.js';
+import { Interrupted } from './interrupted.js';
+import { Registry } from './registry.js';
+import { exitCodes, showFailure } from './report.js';
+import { ScriptFailure } from './script.js';
+import { Session } from './session.js';
+import { StandardOutput, wantsColour } from './standard-output.js';
+
+/** Exit codes of a process that a signal ended, as shells have them: 128 and the signal's number. */
+const signalCodes = { SIGHUP: 129, SIGTERM: 143 } as const;
+/** Standard output was closed by its reader: what SIGPIPE would have made of it. */
+const BROKEN_PIPE = 141;
+
+/** Carries a session out: its steps, then standard input or the prompt. @returns the exit code. */
+export async function runSession(request: SessionRequest): Promise<number> {
+  const front = new Front(request);
+  try {
+    return await front.run();
+  } finally {
+    front.session.closeAll();
+    await front.output.flush();
+  }
+}
+
+class Front {
+  readonly session: Session;
+  readonly output: StandardOutput;
+  readonly #request: SessionRequest;
+  /** The code of the first failure. */
+  #code: number = exitCodes.done;
+  #interrupts = 0;
+
+  constructor(request: SessionRequest) {
+    this.#request = request;
+    this.output = new StandardOutput(
+      () => ({ colour: this.#colour(1), columns: isatty(1) ? process.stdout.columns : Infinity }),
+      (error) => this.#outputFailed(error),
+    );
+    this.session = new Session(new Registry(commandModules), this.output);
+    const { options } = this.session;
+    options.set('readonly', request.readOnly);
+    options.set('dryrun', request.dryRun);
+    options.set('json', request.json);
+    options.set('js', request.js);
+    if (!request.colour) options.set('color', 'never');
+    if (request.timeoutMs !== undefined) options.set('timeout', request.timeoutMs);
+    process.on('uncaughtException', (error) => void this.#crash(error));
+    for (const [signal, code] of Object.entries(signalCodes)) process.on(signal, () => this.#leave(code));
+    process.on('SIGINT', () => this.#onInterrupt());
+  }
+
+  async run(): Promise<number> {
+    const { device, steps, via } = this.#request;
+    if (device !== undefined) {
+      try {
+        const opened = await this.session.open(device, via === undefined ? {} : { via });
+        for (const warning of opened.transport.warnings) this.output.notice(`warning: ${warning}`);
+      } catch (error) {
+        const code = await this.#fail(error);
+        return error instanceof VfioError ? exitCodes.noDevice : code;
+      }
+    } else if (via !== undefined) {
+      this.output.notice('--via does nothing without a DEVICE');
+    }
+    for (const step of steps) {
+      if (!(await this.#runStep(step))) return this.#code;
+      if (this.session.quitting) return this.#code;
+    }
+    const atTerminal = isatty(0);
+    if (this.#request.interactive || (steps.length === 0 && atTerminal)) {
+      const { Prompt } = await import('./repl.js');
+      process.removeAllListeners('SIGINT');
+      await this.output.flush();
+      await new Prompt(this.session, this.output, (error) => this.#fail(error)).run();
+      return exitCodes.done;
+    }
+    if (steps.length === 0) await this.#guarded(() => this.#runStandardInput());
+    return this.#code;
+  }
+
+  #runStep(step: Step): Promise<boolean> {
+    return this.#guarded(async () => {
+      if (step.kind === 'command') await this.session.execute(step.line, { prefixes: false });
+      else await (await import('./script.js')).runScript(this.session, step.path, this.#goingOn());
+    });
+  }
+
+  async #runStandardInput(): Promise<void> {
+    const { runLines } = await import('./script.js');
+    await runLines(this.session, process.stdin, 'standard input', this.#goingOn());
+  }
+
+  #goingOn(): { goOn?: (failure: ScriptFailure) => Promise<void> } {
+    return this.#request.keepGoing ? { goOn: async (failure) => void (await this.#fail(failure)) } : {};
+  }
+
+  /** Runs `body`. False where the session is to end. */
+  async #guarded(body: () => Promise<void>): Promise<boolean> {
+    try {
+      await body();
+      await this.output.flush();
+      return true;
+    } catch (error) {
+      const code = await this.#fail(error);
+      return this.#request.keepGoing && code !== exitCodes.interrupted && code !== exitCodes.internal;
+    }
+  }
+
+  /** Shows a failure, behind the answers that came before it. */
+  async #fail(error: unknown): Promise<number> {
+    await this.output.flush();
+    const style = { json: this.session.options.get('json'), colour: this.#colour(2) };
+    const code = error instanceof Interrupted ? exitCodes.interrupted : await showFailure(error, style);
+    if (this.#code === exitCodes.done) this.#code = code;
+    return code;
+  }
+
+  #colour(fd: number): boolean {
+    return wantsColour(fd, this.session.options.get('color'));
+  }
+
+  #onInterrupt(): void {
+    this.#interrupts += 1;
+    if (this.#interrupts > 1 || !this.session.interrupt()) this.#leave(exitCodes.interrupted);
+  }
+
+  #outputFailed(error: Error): void {
+    if ('code' in error && error.code === 'EPIPE') this.#leave(BROKEN_PIPE);
+    else void this.#crash(error);
+  }
+
+  async #crash(error: unknown): Promise<void> {
+    this.session.closeAll();
+    process.exit(await showFailure(error, { json: this.session.options.get('json'), colour: this.#colour(2) }));
+  }
+
+  #leave(code: number): void {
+    this.session.closeAll();
+    process.exit(code);
+  }
+}

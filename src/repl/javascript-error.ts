@@ -1,0 +1,29 @@
+/** What the user's own JavaScript threw (a script, the js command): no bug of this program. Exit code 1. */
+export class JavaScriptError extends Error {
+  /** 'bring-up.mjs:12', where it is known. */
+  readonly where: string | undefined;
+
+  constructor(message: string, where?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'JavaScriptError';
+    this.where = where;
+  }
+
+  /** `error`, as thrown by code in `file`: with the line of that file in its stack. */
+  static from(error: unknown, file?: string): JavaScriptError {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${String(error)}`;
+    const stack = error instanceof Error ? (error.stack ?? '') : '';
+    const line = file === undefined ? undefined : lineIn(stack, file);
+    const where = file === undefined ? undefined : `${file}${line === undefined ? '' : `:${line}`}`;
+    return new JavaScriptError(text, where, { cause: error });
+  }
+}
+
+function lineIn(stack: string, file: string): string | undefined {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  for (const frame of stack.split('\n')) {
+    const at = frame.indexOf(`/${name}:`);
+    if (at >= 0) return /^\d+/.exec(frame.slice(at + name.length + 2))?.[0];
+  }
+  return undefined;
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import { parseCommandLine } from './cli.js';
+
+// Whatever is not needed for the request at hand is not loaded: start-up time is a feature.
+try {
+  const request = parseCommandLine(process.argv.slice(2));
+  if (request.kind === 'session') {
+    const { runSession } = await import('./front.js');
+    process.exit(await runSession(request));
+  }
+  const { runRequest } = await import('./requests.js');
+  process.exit(await runRequest(request));
+} catch (error) {
+  const { showFailure } = await import('./report.js');
+  const { wantsColour } = await import('./standard-output.js');
+  const json = process.argv.includes('--json');
+  process.exit(
+    await showFailure(error, { json, colour: !process.argv.includes('--no-color') && wantsColour(2, 'auto') }),
+  );
+}

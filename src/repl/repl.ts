@@ -1,0 +1,171 @@
+import { closeSync, openSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
+import { type REPLServer, start } from 'node:repl';
+import { escape } from '../views/escape.js';
+import { complete } from './completion.js';
+import type { Session } from './session.js';
+import type { StandardOutput } from './standard-output.js';
+import { UsageError } from './usage-error.js';
+
+/** The prompt: lines typed at a terminal, run in a session. Built on node:repl, whose JavaScript stays out of it. */
+export class Prompt {
+  readonly #session: Session;
+  readonly #output: StandardOutput;
+  readonly #fail: (error: unknown) => Promise<number>;
+  readonly #server: REPLServer;
+  /** Lines run one after the other, however fast they come. */
+  #work: Promise<void> = Promise.resolve();
+  /** Lines that have been entered and are not done. */
+  #pending = 0;
+
+  constructor(session: Session, output: StandardOutput, fail: (error: unknown) => Promise<number>) {
+    this.#session = session;
+    this.#output = output;
+    this.#fail = fail;
+    this.#server = start({
+      prompt: this.#promptText(),
+      preview: false,
+      ignoreUndefined: true,
+      writer: () => '',
+      eval: (line, _context, _file, done) => this.#enter(line, () => done(null, undefined)),
+      completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
+        void this.#complete(line).then((result) => done(null, result));
+      },
+    });
+    this.#withoutDotCommands();
+    this.#server.removeAllListeners('SIGINT');
+    this.#server.on('SIGINT', () => this.#onInterrupt());
+    output.announce = (text) => this.#announce(text);
+  }
+
+  /** Resolves when the user leaves. */
+  async run(): Promise<void> {
+    this.#keepHistory();
+    await new Promise<void>((resolve) => {
+      this.#server.once('exit', resolve);
+    });
+    this.#session.interrupt();
+    await this.#work;
+    this.#output.announce = undefined;
+  }
+
+  #promptText(): string {
+    const { device, defaultSpace } = this.#session;
+    if (device === undefined) return 'vfiodbg> ';
+    const space = defaultSpace === undefined ? '' : ` ${defaultSpace.name}`;
+    return `${escape(device.name)}${device.gate.lost === undefined ? '' : ' (gone)'}${space}> `;
+  }
+
+  #enter(entered: string, done: () => void): void {
+    const line = entered.replace(/\n$/, '');
+    this.#pending += 1;
+    this.#work = this.#work.then(async () => {
+      try {
+        await this.#run(line.trim() === '' ? (this.#session.repeatLine ?? '') : line);
+        await this.#output.flush();
+      } catch (error) {
+        await this.#fail(error);
+      }
+      this.#pending -= 1;
+      if (this.#session.quitting) {
+        this.#server.close();
+        return;
+      }
+      this.#server.setPrompt(this.#promptText());
+      done();
+    });
+  }
+
+  async #run(line: string): Promise<void> {
+    if (line !== '') await this.#session.execute(line, { prefixes: true });
+  }
+
+  async #complete(line: string): Promise<[string[], string]> {
+    try {
+      let completion = complete(line, this.#session);
+      while ('load' in completion) {
+        await this.#session.registry.load(completion.load);
+        completion = complete(line, this.#session);
+      }
+      const quoted = /["']/.test(line[completion.start - 1] ?? '');
+      const texts = completion.candidates.map(
+        ({ text, more }) => `${quoted ? text : shielded(text)}${more === true ? '' : ' '}`,
+      );
+      return [texts, line.slice(completion.start)];
+    } catch (error) {
+      // A line that cannot be taken apart has no continuation; Tab is no place for messages.
+      if (error instanceof UsageError) return [[], line];
+      throw error;
+    }
+  }
+
+  #onInterrupt(): void {
+    const { output } = this.#server;
+    if (this.#pending > 0) {
+      output.write('^C\n');
+      this.#session.interrupt();
+      return;
+    }
+    const empty = this.#server.line === '';
+    // Readline's own way to drop the line: it goes below it.
+    this.#server.write(null, { ctrl: true, name: 'e' });
+    output.write('^C\n');
+    this.#server.write(null, { ctrl: true, name: 'u' });
+    if (empty) output.write('quit, or Ctrl-D, leaves\n');
+    this.#freshPrompt();
+  }
+
+  /** Shows a line above the one that is being typed, which stays as it is, cursor and all. */
+  #announce(text: string): void {
+    const { output } = this.#server;
+    const line = `${escape(text)}\n`;
+    if (this.#pending > 0 || !this.#server.terminal) {
+      output.write(line);
+      return;
+    }
+    const { rows } = this.#server.getCursorPos();
+    moveCursor(output, 0, -rows);
+    cursorTo(output, 0);
+    clearScreenDown(output);
+    output.write(line);
+    this.#server.setPrompt(this.#promptText());
+    this.#freshPrompt();
+  }
+
+  /** The prompt and the line that is being typed, on a row of their own. */
+  #freshPrompt(): void {
+    // Where readline believes to have begun the line; it would go up by as many rows and write over what was just shown.
+    Reflect.set(this.#server, 'prevRows', 0);
+    this.#server.prompt(true);
+  }
+
+  /** node:repl takes a line with a dot in front for a command of its own; here it is a line like any other. */
+  #withoutDotCommands(): void {
+    const run = (keyword: string, rest: string): boolean => {
+      this.#enter(`.${keyword} ${rest}`, () => this.#server.displayPrompt());
+      return true;
+    };
+    Object.defineProperty(this.#server, 'parseREPLKeyword', { value: run });
+  }
+
+  /** History in the home directory, readable by its owner alone. Without one the prompt works all the same. */
+  #keepHistory(): void {
+    if (!this.#server.terminal) return;
+    const path = join(homedir(), '.vfiodbg_history');
+    try {
+      closeSync(openSync(path, 'a+', 0o600));
+    } catch (error) {
+      const errno = error instanceof Error && 'code' in error ? String(error.code) : 'error';
+      this.#announce(`no history is kept: ${path}: ${errno}`);
+      return;
+    }
+    this.#server.setupHistory(path, () => undefined);
+  }
+}
+
+/** A candidate as it has to be typed. */
+function shielded(text: string): string {
+  return /[\s;#"'\\()[\]]/.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : text;
+}

@@ -1,0 +1,76 @@
+import { VfioError } from '../vfio/errors.js';
+import type { Problem } from '../views/errors.js';
+import { Interrupted } from './interrupted.js';
+import { JavaScriptError } from './javascript-error.js';
+import { ScriptFailure } from './script.js';
+import { ExpectationError, UsageError } from './usage-error.js';
+
+/** What the process ends with. The numbers up to 4 are this program's own, the others the shell's and sysexits.h's. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  expectation: 3,
+  noDevice: 4,
+  internal: 70,
+  interrupted: 130,
+} as const;
+
+/** A failure as it is shown, with where in a script it was. */
+export interface Reported {
+  readonly problem: Problem;
+  readonly where?: string;
+  readonly code: number;
+}
+
+/** What to show for `error`, whatever was thrown. */
+export function describe(error: unknown): Reported {
+  if (error instanceof ScriptFailure) {
+    const { where, ...inner } = describe(error.cause);
+    return { ...inner, where: where === undefined ? error.where : `${error.where}: ${where}` };
+  }
+  if (error instanceof VfioError)
+    return { problem: { kind: 'failure', details: error.details }, code: exitCodes.failed };
+  if (error instanceof UsageError) {
+    const { message, hint, line, start, end } = error;
+    const at = line === '' ? {} : { line, start, end };
+    return { problem: { kind: 'usage', message, ...at, ...(hint !== undefined && { hint }) }, code: exitCodes.usage };
+  }
+  if (error instanceof ExpectationError) {
+    const { message, hint } = error;
+    return { problem: { kind: 'usage', message, ...(hint !== undefined && { hint }) }, code: exitCodes.expectation };
+  }
+  if (error instanceof JavaScriptError) {
+    const { message, where } = error;
+    return { problem: { kind: 'usage', message }, ...(where !== undefined && { where }), code: exitCodes.failed };
+  }
+  if (error instanceof Interrupted)
+    return { problem: { kind: 'usage', message: error.message }, code: exitCodes.interrupted };
+  return { problem: { kind: 'bug', error }, code: exitCodes.internal };
+}
+
+/** Shows `error` on standard error. @returns the exit code that stands for it. */
+export async function showFailure(
+  error: unknown,
+  style: { readonly json: boolean; readonly colour: boolean },
+): Promise<number> {
+  const { problem, where, code } = describe(error);
+  process.stderr.write(await failureText(problem, where, style));
+  return code;
+}
+
+async function failureText(
+  problem: Problem,
+  where: string | undefined,
+  { json, colour }: { json: boolean; colour: boolean },
+): Promise<string> {
+  const { problemJson, problemView } = await import('../views/errors.js');
+  if (json) return problemJson(problem, where);
+  const view = problemView(problem, {
+    debug: process.env['VFIODBG_DEBUG'] === '1',
+    ...(process.stderr.isTTY && { columns: process.stderr.columns }),
+    ...(where !== undefined && { where }),
+  });
+  if (!colour) return (await import('../views/sinks/plain.js')).plain(view);
+  return (await import('../views/sinks/ansi.js')).ansi(view);
+}

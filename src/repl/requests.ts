@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { commandLineHelp, type Request } from './cli.js';
+import { exitCodes } from './report.js';
+
+/** Carries out what needs no session. @returns the exit code. */
+export async function runRequest(request: Exclude<Request, { kind: 'session' }>): Promise<number> {
+  switch (request.kind) {
+    case 'help':
+      await print(commandLineHelp());
+      return exitCodes.done;
+    case 'version':
+      await print(`vfiodbg ${version()}\n`);
+      return exitCodes.done;
+    case 'serve':
+      return serveUntilStopped(request.model, request.socket);
+  }
+}
+
+/** Serves a simulated device until SIGINT or SIGTERM. */
+async function serveUntilStopped(model: string, path: string): Promise<number> {
+  const { serve } = await import('../vfio/sim/serve.js');
+  const stop = new AbortController();
+  let code: number = exitCodes.done;
+  for (const [signal, number] of [
+    ['SIGINT', exitCodes.interrupted],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => {
+      code = number;
+      stop.abort();
+    });
+  }
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  await serve(model, path, {
+    signal: stop.signal,
+    listening: () => say(`sim:${model} is served at ${path}; Ctrl-C ends it`),
+    client: (event) => say(event === 'connected' ? 'a client came' : 'the client is gone'),
+  });
+  return code;
+}
+
+function print(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.on('error', () => resolve());
+    process.stdout.write(text, () => resolve());
+  });
+}
+
+/** The package's version: its package.json lies above this file, built or packed. */
+function version(): string {
+  for (let folder = new URL('.', import.meta.url); ; folder = new URL('..', folder)) {
+    try {
+      const manifest = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as { version?: string };
+      return manifest.version ?? 'of unknown version';
+    } catch {
+      if (folder.pathname === '/') return 'of unknown version';
+    }
+  }
+}

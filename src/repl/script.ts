@@ -1,0 +1,158 @@
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+import { pathToFileURL } from 'node:url';
+import { VfioError } from '../vfio/errors.js';
+import { ExpectationError, UsageError } from './usage-error.js';
+import { Interrupted } from './interrupted.js';
+import { JavaScriptError } from './javascript-error.js';
+import type { Session } from './session.js';
+
+/** Scripts that run each other, at the most. */
+const DEEPEST = 32;
+/** Characters of one line, at the most: a file that is no script may have no line end at all. */
+const LONGEST_LINE = 16 * 1024 * 1024;
+
+export interface ScriptOptions {
+  /** What $1, $2 and so on stand for. */
+  readonly parameters?: readonly string[];
+  /** Is told of a failure, and the script goes on; without it the script ends with a ScriptFailure. */
+  readonly goOn?: (failure: ScriptFailure) => void | Promise<void>;
+  /** Ends the script between two lines. */
+  readonly signal?: AbortSignal;
+}
+
+/** A line of a script that failed: where, and why (`cause`). */
+export class ScriptFailure extends Error {
+  /** 'edu.vfio:12' */
+  readonly where: string;
+
+  constructor(where: string, cause: unknown) {
+    super(`${where}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'ScriptFailure';
+    this.where = where;
+  }
+}
+
+/** Runs the script in `path`, .mjs as JavaScript and everything else line by line. Rejects with ScriptFailure, VfioError or Interrupted. */
+export async function runScript(session: Session, path: string, options: ScriptOptions = {}): Promise<void> {
+  if (session.scripts.length >= DEEPEST) {
+    throw new UsageError(`${DEEPEST} scripts run each other already`, undefined, `does ${path} run itself?`);
+  }
+  session.scripts.push(path);
+  try {
+    if (/\.[cm]?js$/.test(path)) await runModule(session, path, options.parameters ?? []);
+    else await runLines(session, createReadStream(path), path, options);
+  } finally {
+    session.scripts.pop();
+  }
+}
+
+/** Runs lines as they come, in constant memory. `name` is what failures are located in. */
+export async function runLines(
+  session: Session,
+  source: AsyncIterable<Buffer>,
+  name: string,
+  { parameters, goOn, signal }: ScriptOptions = {},
+): Promise<void> {
+  const run = parameters === undefined ? { prefixes: false } : { prefixes: false, parameters };
+  let number = 0;
+  for await (const lines of linesOf(source, name)) {
+    for (const line of lines) {
+      if (signal?.aborted === true) throw new Interrupted();
+      number += 1;
+      try {
+        const done = session.execute(line, run);
+        if (done) await done;
+      } catch (error) {
+        if (error instanceof Interrupted) throw error;
+        const failure = error instanceof ScriptFailure ? error : new ScriptFailure(`${name}:${number}`, error);
+        if (goOn === undefined || !isFailure(failure.cause)) throw failure;
+        await goOn(failure);
+      }
+      if (session.quitting) return;
+    }
+    await session.output.flush();
+  }
+}
+
+/** Whether `error` is of a line's own making, so that the next line may run all the same; anything else is a bug. */
+function isFailure(error: unknown): boolean {
+  return [VfioError, UsageError, ExpectationError, JavaScriptError].some((kind) => error instanceof kind);
+}
+
+/** The complete lines of each piece of the source. */
+async function* linesOf(source: AsyncIterable<Buffer>, name: string): AsyncGenerator<string[]> {
+  const decoder = new StringDecoder('utf8');
+  let rest: string[] = [];
+  let length = 0;
+  let first = true;
+  try {
+    for await (const piece of source) {
+      let text = decoder.write(piece);
+      if (first && text.startsWith('\ufeff')) text = text.slice(1);
+      first = false;
+      const lines = text.split('\n');
+      const last = lines.pop() ?? '';
+      if (lines.length > 0) {
+        lines[0] = rest.join('') + (lines[0] ?? '');
+        rest = [];
+        length = 0;
+        yield lines;
+      }
+      rest.push(last);
+      length += last.length;
+      if (length > LONGEST_LINE) throw new UsageError(`a line of ${name} does not end: is it a script?`);
+    }
+  } catch (error) {
+    throw fileFailure(error, name);
+  }
+  const last = rest.join('') + decoder.end();
+  if (last !== '') yield [last];
+}
+
+function fileFailure(error: unknown, name: string): unknown {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return error;
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a folder',
+  };
+  const errno = String(error.code);
+  return new VfioError({
+    kind: errno === 'ENOENT' ? 'absent' : errno === 'EACCES' ? 'permission' : 'kernel',
+    operation: `run ${name}`,
+    errno,
+    why: reasons[errno] ?? error.message,
+    hint: 'give the path of a .vfio or .mjs script',
+  });
+}
+
+/** Imports a module and calls what it exports as `run`, or by default. */
+async function runModule(session: Session, path: string, parameters: readonly string[]): Promise<void> {
+  const file = resolve(path);
+  try {
+    const { accessSync, constants } = await import('node:fs');
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    throw fileFailure(error, path);
+  }
+  try {
+    const module = (await import(pathToFileURL(file).href)) as { run?: unknown; default?: unknown };
+    const run = module.run ?? module.default;
+    if (typeof run !== 'function') {
+      throw new UsageError(
+        `${path} exports no function`,
+        undefined,
+        'export async function run({ open, device, session }) { ... }',
+      );
+    }
+    const open = (address: string): Promise<unknown> => session.open(address);
+    await (run as (given: object) => unknown)({ open, device: session.device, session, parameters });
+  } catch (error) {
+    if (isFailure(error) || error instanceof Interrupted || error instanceof ScriptFailure) throw error;
+    throw JavaScriptError.from(error, path);
+  } finally {
+    session.namesChanged();
+  }
+}

@@ -1,0 +1,146 @@
+import { fstatSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { VfioError } from '../vfio/errors.js';
+import { escape } from '../views/escape.js';
+import type { View } from '../views/view.js';
+import { plain, plainPieces } from '../views/sinks/plain.js';
+import type { Output } from './output.js';
+
+/** Characters that are gathered before they are written: a script's answers are many and short. */
+const MOST_GATHERED = 65536;
+
+export interface Style {
+  /** Colours on this terminal. */
+  readonly colour: boolean;
+  /** Columns of the terminal; Infinity where there is none. */
+  readonly columns: number;
+}
+
+/** Whether colours are wanted on descriptor `fd`. */
+export function wantsColour(fd: number, option: 'auto' | 'always' | 'never'): boolean {
+  if (option !== 'auto') return option === 'always';
+  const { NO_COLOR, TERM } = process.env;
+  return (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && isatty(fd);
+}
+
+/** Writes text to a descriptor: at once to files and devices, through Node's stream to whatever may make us wait. */
+export class Writer {
+  readonly #fd: 1 | 2;
+  readonly #direct: boolean;
+  readonly #broken: (error: Error) => void;
+  #stream: NodeJS.WriteStream | undefined;
+  #gathered = '';
+
+  /** `broken` is told when nothing more can be written, such as after EPIPE. */
+  constructor(fd: 1 | 2, broken: (error: Error) => void) {
+    this.#fd = fd;
+    this.#direct = isDirect(fd);
+    this.#broken = broken;
+  }
+
+  push(text: string): void | Promise<void> {
+    this.#gathered += text;
+    if (this.#gathered.length >= MOST_GATHERED) return this.flush();
+  }
+
+  flush(): void | Promise<void> {
+    const text = this.#gathered;
+    if (text === '') return;
+    this.#gathered = '';
+    if (this.#direct) {
+      this.#writeNow(Buffer.from(text));
+      return;
+    }
+    const stream = this.#open();
+    return new Promise((resolve) => {
+      stream.write(text, () => resolve());
+    });
+  }
+
+  #open(): NodeJS.WriteStream {
+    if (this.#stream === undefined) {
+      this.#stream = this.#fd === 1 ? process.stdout : process.stderr;
+      this.#stream.on('error', this.#broken);
+    }
+    return this.#stream;
+  }
+
+  #writeNow(bytes: Buffer): void {
+    try {
+      for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
+    } catch (error) {
+      const errno = error instanceof Error && 'code' in error ? String(error.code) : 'error';
+      throw new VfioError({
+        kind: 'kernel',
+        operation: 'write the answer',
+        errno,
+        why: errno === 'ENOSPC' ? 'no space left where standard output goes' : 'standard output takes no more',
+      });
+    }
+  }
+}
+
+function isDirect(fd: number): boolean {
+  try {
+    const kind = fstatSync(fd);
+    return kind.isFile() || (kind.isCharacterDevice() && !isatty(fd));
+  } catch {
+    return false;
+  }
+}
+
+/** Answers on standard output, events and progress on standard error. */
+export class StandardOutput implements Output {
+  readonly #out: Writer;
+  readonly #style: () => Style;
+  /** Takes the events over: the prompt shows them above its line. */
+  announce: ((text: string) => void) | undefined;
+
+  constructor(style: () => Style, broken: (error: Error) => void) {
+    this.#out = new Writer(1, broken);
+    this.#style = style;
+  }
+
+  show(view: View, json: boolean): void | Promise<void> {
+    if (json) return this.#showJson(view);
+    const { colour, columns } = this.#style();
+    if (colour) return this.#showColour(view, columns);
+    if (view.kind === 'read' || view.kind === 'write') return this.#out.push(plain(view, columns));
+    return this.#pieces(plainPieces(view, columns));
+  }
+
+  flush(): void | Promise<void> {
+    return this.#out.flush();
+  }
+
+  notice(text: string): void {
+    if (this.announce) {
+      this.announce(text);
+      return;
+    }
+    void this.#out.flush();
+    process.stderr.write(`${escape(text)}\n`);
+  }
+
+  progress(text: string | undefined): void {
+    if (!isatty(2)) return;
+    process.stderr.write(text === undefined ? '\r\u001b[K' : `\r\u001b[K${escape(text)}`);
+  }
+
+  async #showJson(view: View): Promise<void> {
+    const { json } = await import('../views/sinks/json.js');
+    await this.#out.push(json(view));
+  }
+
+  async #showColour(view: View, columns: number): Promise<void> {
+    const { ansiPieces } = await import('../views/sinks/ansi.js');
+    await this.#pieces(ansiPieces(view, columns));
+  }
+
+  #pieces(pieces: Generator<string>): void | Promise<void> {
+    for (let piece = pieces.next(); piece.done !== true; piece = pieces.next()) {
+      const waiting = this.#out.push(piece.value);
+      if (waiting) return waiting.then(() => this.#pieces(pieces));
+    }
+  }
+}
