@@ -15,11 +15,15 @@ import {
   VFIO_DEVICE_GET_REGION_INFO,
   VFIO_DEVICE_RESET,
   VFIO_DEVICE_SET_IRQS,
+  VFIO_PCI_BAR5_REGION_INDEX,
+  VFIO_PCI_CONFIG_REGION_INDEX,
+  VFIO_PCI_MSIX_IRQ_INDEX,
 } from '../abi/vfio.js';
 import { VfioError, type FailureDetails } from '../errors.js';
 import { errnoName, ioctl, pread, pwrite, type Result } from '../sys/libc.js';
 import { checked, gone, plainMeaning, refused, type FdSet, type Meaning } from './kernel-call.js';
 import { kernelSplits, type KernelAccess } from './kernel-splits.js';
+import { findMsixTable, type MsixTable } from './msix-table.js';
 import type {
   DeviceInfo,
   DmaLimits,
@@ -77,6 +81,7 @@ export class KernelDevice implements Transport {
   readonly #departure: Departure;
   readonly #listeners: ((reason: FailureDetails) => void)[] = [];
   #endWatch: (() => void) | undefined;
+  #msixTable: MsixTable | undefined;
   #lost: FailureDetails | undefined;
   #closed = false;
 
@@ -131,12 +136,42 @@ export class KernelDevice implements Transport {
 
   read(region: RegionInfo, offset: number, into: Uint8Array): void {
     this.#open('read');
+    this.#avoidMsixTable('read', region, offset, into.byteLength);
     this.#moved('read', into.byteLength, pread(this.#fd, into, region.fileOffset + BigInt(offset)));
   }
 
   write(region: RegionInfo, offset: number, from: Uint8Array): void {
     this.#open('write');
+    this.#avoidMsixTable('write', region, offset, from.byteLength);
     this.#moved('write', from.byteLength, pwrite(this.#fd, from, region.fileOffset + BigInt(offset)));
+  }
+
+  /** vfio-pci answers a pread of the MSI-X table with ones that nobody read, and drops a pwrite: neither is passed on as done. */
+  #avoidMsixTable(operation: 'read' | 'write', region: RegionInfo, offset: number, bytes: number): void {
+    if (this.info.bus !== 'pci' || region.index > VFIO_PCI_BAR5_REGION_INDEX) return;
+    this.#msixTable ??= this.#findMsixTable();
+    const { region: index, offset: start, size } = this.#msixTable;
+    if (region.index !== index || offset >= start + size || offset + bytes <= start) return;
+    throw new VfioError({
+      kind: 'access',
+      operation,
+      device: this.name,
+      why: 'vfio-pci hides the MSI-X table from this path: it makes up ones and drops writes',
+      hint: 'a mapping shows it (option mmap), and `irq` tells what is enabled',
+    });
+  }
+
+  /** Looks into config space once, at the first access to a BAR, and only on a device that has MSI-X. */
+  #findMsixTable(): MsixTable {
+    const none = { region: -1, offset: 0, size: 0 };
+    if (this.irqInfo(VFIO_PCI_MSIX_IRQ_INDEX).count === 0) return none;
+    const config = this.regionInfo(VFIO_PCI_CONFIG_REGION_INDEX);
+    const found = findMsixTable((offset, bytes) => {
+      const word = Buffer.alloc(bytes);
+      this.read(config, offset, word);
+      return word.readUIntLE(0, bytes);
+    });
+    return found ?? none;
   }
 
   #moved(operation: 'read' | 'write', bytes: number, result: Result): void {

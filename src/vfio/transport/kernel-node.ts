@@ -43,7 +43,7 @@ function nodeMeaning(errno: string, node: string, roots: Roots, facts: NodeFacts
 
 function notAllowed(node: string, roots: Roots): Meaning {
   const owned = ownerOf(node, roots);
-  const raw = basename(node).startsWith('noiommu-') ? ' and a no-IOMMU group needs CAP_SYS_RAWIO as well' : '';
+  const raw = basename(node).startsWith('noiommu-') ? ', and a no-IOMMU group needs CAP_SYS_RAWIO as well' : '';
   return {
     kind: 'permission',
     why: `you may not: it belongs to ${owned?.owner ?? 'somebody else'}${raw}`,
@@ -66,11 +66,15 @@ export function heldBy(nodes: readonly string[], roots: Roots): string {
 export function departureOf(node: string | undefined): Departure {
   return (departed) => {
     if (node === undefined || !exists(node)) return () => {};
-    const watcher = watch(dirname(node), { persistent: false }, () => {
-      if (!exists(node)) departed();
-    });
-    // A watch that ends early costs the notice only: calls on the device still fail by themselves.
-    watcher.on('error', () => watcher.close());
-    return () => watcher.close();
+    try {
+      const watcher = watch(dirname(node), { persistent: false }, () => {
+        if (!exists(node)) departed();
+      });
+      watcher.on('error', () => watcher.close());
+      return () => watcher.close();
+    } catch {
+      // No inotify watch left. It costs the notice only: calls on a device that is gone still fail by themselves.
+      return () => {};
+    }
   };
 }

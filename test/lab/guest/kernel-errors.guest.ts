@@ -119,6 +119,30 @@ it('a node that one may not open: who owns it', async () => {
   assert.match(cdev, /^permission open \/dev\/iommu of .*: EACCES: .*root:root, mode 0660/);
 });
 
+it('more memory than may be locked: the limit', async () => {
+  const nodes = bindToVfio('pci', lone);
+  for (const node of [nodes.group, nodes.cdev, '/dev/vfio/vfio', '/dev/iommu']) chmodSync(node, 0o666);
+  const program = `import { openKernelDevice } from '${pathToImport('src/vfio/bus/open.js')}';
+    import { mmap } from '${pathToImport('src/vfio/sys/libc.js')}';
+    process.setgid(1000); process.setuid(1000);
+    const size = 1 << 20, address = mmap(size, 3, 0x21, -1, 0).value;
+    for (const via of ['group', 'cdev']) {
+      const device = openKernelDevice('${lone}', { via });
+      try { device.dmaMap({ iova: 0x100000n, size, readable: true, writable: true, address, fd: -1, fdOffset: 0 }); }
+      catch (e) { console.log(e.kind, e.message, e.details.hint); }
+      device.close();
+    }`;
+  const command = 'ulimit -l 64; exec node --input-type=module -e "$0"';
+  const other = spawn('sh', ['-c', command, program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  other.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await once(other, 'close');
+  process.stdout.write(said);
+  const lines = said.trim().split('\n');
+  assert.equal(lines.length, 2);
+  for (const line of lines) assert.match(line, /^limit .*: ENOMEM: .*RLIMIT_MEMLOCK\) is 64 KiB.*ulimit -l unlimited/);
+});
+
 it('nodes that are missing: what stands in for them', () => {
   const nodes = bindToVfio('pci', lone);
   rmSync(nodes.cdev);

@@ -207,6 +207,10 @@ for (const via of ['group', 'cdev'] as const) {
       fds.forEach(closeFd);
       const table = nic.regionInfo(3);
       assert.ok(table.mappable && (table.msixMappable || table.sparse !== undefined));
+      const table0 = Buffer.alloc(4);
+      assert.throws(() => nic.read(table, 0, table0), refused('access', /hides the MSI-X table/));
+      assert.throws(() => nic.write(table, 5 * 16 - 4, table0), refused('access', /hides the MSI-X table/));
+      nic.read(table, 5 * 16, table0);
       assert.equal(nic.regionInfo(2).size, 32);
       assert.equal(nic.regionInfo(2).mappable, false);
       assert.match(nic.splits(nic.regionInfo(2), 0, 8) ?? '', /I\/O port/);

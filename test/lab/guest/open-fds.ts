@@ -10,5 +10,5 @@ export function vfioFds(): string[] {
         return [];
       }
     })
-    .filter((name) => /vfio|iommu/.test(name));
+    .filter((name) => /^\/dev\/(vfio|iommu)|^anon_inode:.*vfio/.test(name));
 }

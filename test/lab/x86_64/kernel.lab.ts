@@ -41,3 +41,13 @@ test('what keeps a PCI device from being opened', async (t) => {
     ].flatMap((device) => ['-device', device]),
   });
 });
+
+test('a PCI device without an IOMMU', async (t) => {
+  await runGuestTests(t, {
+    arch: 'x86_64',
+    name: 'kernel-noiommu',
+    tests: ['kernel-noiommu'],
+    kernelArgs: ['intel_iommu=off'],
+    devices: ['-device', 'edu,addr=04.0'],
+  });
+});
