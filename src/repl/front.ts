@@ -5,7 +5,7 @@ import { commandModules } from './commands/index.js';
 import { Interrupted } from './interrupted.js';
 import { Registry } from './registry.js';
 import { exitCodes, showFailure } from './report.js';
-import { ScriptFailure } from './script.js';
+import type { ScriptFailure } from './script.js';
 import { Session } from './session.js';
 import { StandardOutput, wantsColour } from './standard-output.js';
 

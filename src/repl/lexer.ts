@@ -20,8 +20,8 @@ const SEMICOLON = 59;
 const BACKSLASH = 92;
 
 // Control characters but the tab; U+FFFD stands where a decoder met bytes that are no UTF-8; half a surrogate pair.
-// oxlint-disable-next-line no-control-regex
 const foreign =
+  // oxlint-disable-next-line no-control-regex
   /[\0-\x08\x0a-\x1f\x7f-\x9f\ufffd]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 /** Throws UsageError where the line holds what nobody types: control characters, or what was no UTF-8. */

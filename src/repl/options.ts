@@ -99,15 +99,12 @@ export class Options {
   /** Sets an option by what was typed. Throws UsageError for an unknown option or a value that does not fit. */
   setText(name: string, text: string): void {
     const known = this.known(name);
-    this.#setText(known, text);
-  }
-
-  #setText<K extends OptionName>(name: K, text: string): void {
-    const type: OptionType<OptionValues[K]> = typeOf(name);
+    const type = typeOf(known);
     const value = type.parse(text);
-    if (value === undefined)
-      throw new UsageError(`"${clip(text)}" is no value for ${name}`, undefined, `option ${name} ${type.label}`);
-    this.set(name, value);
+    if (value === undefined) {
+      throw new UsageError(`"${clip(text)}" is no value for ${known}`, undefined, `option ${known} ${type.label}`);
+    }
+    this.set(known, value);
   }
 
   /** `name`, if it is an option's; throws UsageError with the nearest names. */
@@ -119,12 +116,8 @@ export class Options {
   }
 
   show(name: OptionName): ShownOption {
-    return this.#show(name);
-  }
-
-  #show<K extends OptionName>(name: K): ShownOption {
-    const type: OptionType<OptionValues[K]> = typeOf(name);
-    const { fallback, summary } = declarations[name] as OptionDeclaration<OptionValues[K]>;
+    const type = typeOf(name);
+    const { fallback, summary } = declarations[name];
     return { name, value: type.format(this.get(name)), fallback: type.format(fallback), type: type.label, summary };
   }
 
@@ -139,6 +132,7 @@ export class Options {
   }
 }
 
-function typeOf<K extends OptionName>(name: K): OptionType<OptionValues[K]> {
-  return (declarations[name] as OptionDeclaration<OptionValues[K]>).type;
+/** The type of an option whose name is only known when it is typed: what its `parse` gives, `format` and `set` take. */
+function typeOf(name: OptionName): OptionType<OptionValues[OptionName]> {
+  return declarations[name].type;
 }

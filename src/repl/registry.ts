@@ -117,7 +117,7 @@ export class Registry {
     if (heads.length > 1) fail(line, first, `"${first.text}" may be ${heads.join(' or ')}`, 'type more of it');
     const known = [...this.#heads.keys()];
     const begun = prefixes ? [] : known.filter((name) => first.text.length > 0 && name.startsWith(first.text));
-    const near = begun.length > 0 ? begun.slice(0, 3) : nearest(first.text, known);
+    const near = begun.length > 0 ? begun.slice(0, 3) : nearest(first.text.replace(/^[.:/]/, ''), known);
     const hint =
       near.length === 0 ? 'help lists the commands; JavaScript begins with =' : `did you mean ${near.join(' or ')}?`;
     return fail(line, first, `there is no command "${clip(first.text)}"`, hint);

@@ -31,7 +31,7 @@ export class Prompt {
       writer: () => '',
       eval: (line, _context, _file, done) => this.#enter(line, () => done(null, undefined)),
       completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
-        void this.#complete(line).then((result) => done(null, result));
+        void this.#answerTab(line, done);
       },
     });
     this.#withoutDotCommands();
@@ -61,25 +61,33 @@ export class Prompt {
   #enter(entered: string, done: () => void): void {
     const line = entered.replace(/\n$/, '');
     this.#pending += 1;
-    this.#work = this.#work.then(async () => {
-      try {
-        await this.#run(line.trim() === '' ? (this.#session.repeatLine ?? '') : line);
-        await this.#output.flush();
-      } catch (error) {
-        await this.#fail(error);
-      }
-      this.#pending -= 1;
-      if (this.#session.quitting) {
-        this.#server.close();
-        return;
-      }
-      this.#server.setPrompt(this.#promptText());
-      done();
-    });
+    this.#work = this.#inTurn(this.#work, line, done);
+  }
+
+  /** Runs a line when those before it are done. */
+  async #inTurn(before: Promise<void>, line: string, done: () => void): Promise<void> {
+    await before;
+    try {
+      await this.#run(line.trim() === '' ? (this.#session.repeatLine ?? '') : line);
+      await this.#output.flush();
+    } catch (error) {
+      await this.#fail(error);
+    }
+    this.#pending -= 1;
+    if (this.#session.quitting) {
+      this.#server.close();
+      return;
+    }
+    this.#server.setPrompt(this.#promptText());
+    done();
   }
 
   async #run(line: string): Promise<void> {
     if (line !== '') await this.#session.execute(line, { prefixes: true });
+  }
+
+  async #answerTab(line: string, done: (error: null, result: [string[], string]) => void): Promise<void> {
+    done(null, await this.#complete(line));
   }
 
   async #complete(line: string): Promise<[string[], string]> {
@@ -143,11 +151,10 @@ export class Prompt {
 
   /** node:repl takes a line with a dot in front for a command of its own; here it is a line like any other. */
   #withoutDotCommands(): void {
-    const run = (keyword: string, rest: string): boolean => {
-      this.#enter(`.${keyword} ${rest}`, () => this.#server.displayPrompt());
-      return true;
-    };
-    Object.defineProperty(this.#server, 'parseREPLKeyword', { value: run });
+    const asLine = (_commands: object, keyword: string | symbol): object => ({
+      action: (rest: string) => this.#enter(`.${String(keyword)} ${rest}`, () => this.#server.displayPrompt()),
+    });
+    Object.defineProperty(this.#server, 'commands', { value: new Proxy({}, { get: asLine }) });
   }
 
   /** History in the home directory, readable by its owner alone. Without one the prompt works all the same. */

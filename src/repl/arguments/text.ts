@@ -117,7 +117,7 @@ export function optionValue(summary: string): Argument<string> {
     summary,
     presence: 'required',
     parse: (words) => ({ constant: words.take('VALUE').text }),
-    complete: (_typed, world, before) => world.optionChoices(before.at(-1) ?? '').map((text) => ({ text })),
+    complete: (_typed, world, before) => world.optionChoices(before.at(-1) ?? '').map((each) => ({ text: each })),
   };
 }
 
