@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import koffi from 'koffi';
 import { accessEngine } from '../../src/vfio/sys/access-engine.js';
@@ -62,6 +63,28 @@ const acts: Record<string, () => void | Promise<void>> = {
     const engine = engineOrEnd();
     setTimeout(() => process.exit(9), 5000);
     process.kill(process.pid, 'SIGBUS');
+  },
+  /** Signals that a process sends during a poll are no faults of it, wherever they hit. */
+  'signals into a poll': async () => {
+    let handled = 0;
+    process.on('SIGBUS', () => (handled += 1));
+    const engine = engineOrEnd();
+    const done = new Int32Array(new SharedArrayBuffer(4));
+    const sender = new Worker(
+      `const { workerData: done } = require('node:worker_threads');
+      const pause = new Int32Array(new SharedArrayBuffer(4));
+      for (let n = 0; n < 2000; n++) { process.kill(process.pid, 'SIGBUS'); Atomics.wait(pause, 0, 0, 0.02); }
+      Atomics.store(done, 0, 1);`,
+      { eval: true, workerData: done },
+    );
+    sender.once('error', (error) => assert.fail(error));
+    const unmatched = { matched: false, value: 0n, iterations: 50_000 };
+    while (Atomics.load(done, 0) === 0) {
+      assert.deepEqual(engine.poll(32, address, 1n, 1n, 50_000), unmatched);
+      await setImmediate();
+    }
+    console.log(handled > 0 ? 'whole polls' : 'no signal came');
+    process.exit(0);
   },
   /** Threads that find no engine and make theirs at once, before this one has it; a load elsewhere then still kills. */
   'threads first': async () => {

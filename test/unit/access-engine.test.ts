@@ -369,6 +369,10 @@ describe('other signals', { concurrency: 2 }, () => {
     assert.deepEqual(await run('a signal with a handler'), { signal: undefined, code: 0, output: 'handled' });
   });
 
+  test('signals that come during a poll are no faults of it', async () => {
+    assert.deepEqual(await run('signals into a poll'), { signal: undefined, code: 0, output: 'whole polls' });
+  });
+
   test('no descriptor for the code page: unavailable, with the reason', async () => {
     const { output } = await run('no descriptors');
     assert.equal(output, 'memfd_create is refused: EMFILE');

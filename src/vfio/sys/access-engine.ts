@@ -40,6 +40,7 @@ export interface RawStubs {
  *
  * Addresses are those that mmap gave. They are not checked here, nor is alignment, nor whether a value fits (its low
  * bits are written): an address outside a mapping ends the process with SIGSEGV, so bounds are the caller's duty.
+ * A SIGBUS handler that is installed later must pass on to the one before it: never process.on('SIGBUS'), which does not.
  * Order among device accesses, and towards ordinary memory, is described in stubs/*.s.
  */
 export interface AccessEngine {
