@@ -22,6 +22,8 @@ export const commandModules: readonly CommandModule[] = [
     names: [['open'], ['close'], ['info'], ['regions'], ['use'], ['reset']],
     load: () => import('./device.js'),
   },
+  { names: [['config']], load: () => import('./config.js') },
+  { names: [['disasm']], load: () => import('./disasm.js') },
   { names: [['echo']], load: () => import('./echo.js') },
   { names: [['expect'], ['wait'], ['sleep']], load: () => import('./expect.js') },
   {

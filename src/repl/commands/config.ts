@@ -1,0 +1,41 @@
+import { decodePciConfig } from '../../vfio/pci-config.js';
+import { pciNames } from '../../vfio/pci-ids.js';
+import { VfioError } from '../../vfio/errors.js';
+import { configView } from '../../views/config-view.js';
+import type { View } from '../../views/view.js';
+import { defineCommand } from '../command.js';
+
+export const commands = [
+  defineCommand({
+    name: 'config',
+    group: 'devices',
+    summary: 'show the PCI config space decoded: header, BARs, capabilities',
+    details:
+      'Reads all of the config space once, by 32-bit accesses. The kernel answers parts of it itself (BARs, MSI, MSI-X) as it does ' +
+      'for a virtual machine. dump config shows the bytes, peek config.COMMAND one register.',
+    arguments: {},
+    flags: {},
+    effect: 'read',
+    needs: 'device',
+    examples: [{ line: 'config', says: 'what lspci -vv would tell', device: 'sim:edu' }],
+    run({ device }): View {
+      const { config } = device;
+      if (!config) {
+        throw new VfioError({
+          kind: 'unsupported',
+          operation: 'config',
+          device: device.name,
+          why: `a device of the ${device.info.bus} bus has no config space`,
+          hint: 'regions shows what it has',
+        });
+      }
+      const block = config.readBlock({ offset: 0, width: 32, count: Math.floor(config.size / 4) });
+      const unreadable = block.faults.flatMap(({ index, count }) =>
+        Array.from({ length: count * 4 }, (_, byte) => index * 4 + byte),
+      );
+      const barSizes = Array.from({ length: 6 }, (_, bar) => device.regions.find(({ index }) => index === bar)?.size);
+      const decoded = decodePciConfig(block.bytes, { unreadable, barSizes });
+      return configView(decoded, pciNames(decoded));
+    },
+  }),
+];
