@@ -134,6 +134,35 @@ describe('a vfio-user device', () => {
     assert.equal(device.mappingFd(mapped), undefined);
   });
 
+  test('whose file does not hold what it offers to map is not mapped, and a warning says so', async () => {
+    const region = (change: Partial<Parameters<typeof encodeRegionInfo>[0]> = {}): Buffer =>
+      encodeRegionInfo({ index: 0, flags: 7, size: 0x10000, fileOffset: 0n, msixMappable: false, ...change });
+    const sparse = [{ offset: 0x8000, size: 0x8000 }];
+    const { device, end } = server.attach({
+      DEVICE_GET_REGION_INFO: [
+        [{ payload: region(), fds: 1, fdSize: 0xffff }],
+        [{ payload: region({ sparse }), fds: 1, fdSize: 0x8000 }],
+        [{ payload: region({ fileOffset: 0x1000n }), fds: 1, fdSize: 0x10000 }],
+        [{ payload: region({ fileOffset: 0xffffffffffff0000n }), fds: 1 }],
+        [{ payload: region() }],
+        [{ payload: region({ sparse }), fds: 1, fdSize: 0x10000 }],
+      ],
+    });
+    const backed = Array.from({ length: 6 }, () => device.mappingFd(device.regionInfo(0)) !== undefined);
+    assert.deepEqual(backed, [false, false, false, false, false, true]);
+    assert.deepEqual(
+      device.warnings.map((warning) => /region0 is accessed by messages and not mapped: (.*)/.exec(warning)?.[1]),
+      [
+        'the file behind it has 0xffff bytes, 0x10000 are needed',
+        'the file behind it has 0x8000 bytes, 0x10000 are needed',
+        'the file behind it has 0x10000 bytes, 0x11000 are needed',
+        'the file behind it has 0x10000 bytes, 0x10000000000000000 are needed',
+        'the server sent no file descriptor for it',
+      ],
+    );
+    await end();
+  });
+
   test('takes a region whose info needs more room than asked for at first, and one descriptor for each sparse area', async () => {
     const sparse = Array.from({ length: 300 }, (_, i) => ({ offset: i * 0x1000, size: 0x800 }));
     const info = { index: 1, flags: 7, size: 1 << 21, fileOffset: 0n, sparse, msixMappable: false };

@@ -17,6 +17,8 @@ export interface Place {
   readonly bytes?: number;
   /** The kind of failure that an error reply means, whatever its errno; by default the errno decides. */
   readonly refusal?: FailureKind;
+  /** One thing to try where this fails, before all general advice. */
+  readonly hint?: string;
 }
 
 export interface SessionOptions {
@@ -106,7 +108,8 @@ export class VfioUserSession {
 
   /** A VfioError at `place`. */
   failure(place: Place, details: Pick<FailureDetails, 'kind' | 'why' | 'errno' | 'hint'>): VfioError {
-    const { kind, why, errno, hint } = details;
+    const { kind, why, errno } = details;
+    const hint = place.hint ?? details.hint;
     const width = widths.find((bits) => bits === (place.bytes ?? 0) * 8);
     return new VfioError({
       kind,

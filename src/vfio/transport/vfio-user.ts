@@ -105,7 +105,10 @@ export class VfioUserTransport implements Transport {
   }
 
   #negotiate(): Capabilities {
-    const place: Place = { operation: 'agree on a version with the server' };
+    const place: Place = {
+      operation: 'agree on a version with the server',
+      hint: 'see that it is a vfio-user server, and that it serves no other client',
+    };
     const reply = this.#send(
       Command.VERSION,
       encodeVersion({ major: MAJOR, minor: MINOR, capabilities: ANNOUNCED }),
@@ -122,7 +125,7 @@ export class VfioUserTransport implements Transport {
   }
 
   #deviceInfo(): DeviceInfo {
-    const place: Place = { operation: 'ask for the device info' };
+    const place: Place = { operation: 'ask for the info' };
     const reply = this.#send(Command.DEVICE_GET_INFO, deviceInfoRequest(), place);
     const info = this.#decoded(place, () => decodeDeviceInfo(reply.payload));
     if (info.regionCount > MOST_INDICES || info.irqCount > MOST_INDICES) {
@@ -135,7 +138,7 @@ export class VfioUserTransport implements Transport {
   }
 
   regionInfo(index: number): RegionInfo {
-    const place: Place = { operation: 'ask for the info', region: index };
+    const place: Place = { operation: 'ask for the info of', region: index };
     let payload = this.#askRegion(index, REGION_INFO_ROOM, place);
     const needed = this.#decoded(place, () => answeredSize(payload));
     if (needed > REGION_INFO_ROOM) {
