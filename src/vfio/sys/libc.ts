@@ -213,9 +213,19 @@ process.on('exit', () => {
   for (const readiness of watched) readiness.close();
 });
 
-/** Calls `ready` on the event loop whenever `fd` is readable or hung up. */
+/** Calls `ready` on the event loop whenever `fd` is readable or hung up. What it throws is an uncaught exception. */
 export function onReadable(fd: number, ready: () => void): Readiness {
-  const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, () => ready());
+  const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, () => {
+    try {
+      ready();
+    } catch (error) {
+      // koffi would swallow it and call again for ever.
+      handle.stop();
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  });
   const readiness: Readiness = {
     close: () => {
       watched.delete(readiness);
