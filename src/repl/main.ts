@@ -5,6 +5,11 @@ import { parseCommandLine } from './cli.js';
 try {
   const request = parseCommandLine(process.argv.slice(2));
   if (request.kind === 'session') {
+    if (request.device?.startsWith('sim:') === true) {
+      // The simulator's thread comes up while the rest is loaded.
+      const { startAhead } = await import('../vfio/sim/open.js');
+      startAhead(request.device.slice(4));
+    }
     const { runSession } = await import('./front.js');
     process.exit(await runSession(request));
   }
