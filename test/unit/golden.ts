@@ -14,12 +14,15 @@ function projectRoot(): string {
   return folder;
 }
 
+/** Where the texts lie, and what else the tests keep as files. */
+export const goldenFolder = join(projectRoot(), 'test/unit/golden');
+
 /**
  * Compares `actual` with test/unit/golden/NAME, which lies beside the tests as text. UPDATE_GOLDEN=1 writes what there is now
  * instead: look at the difference before it is committed.
  */
 export function assertGolden(name: string, actual: string): void {
-  const file = join(projectRoot(), 'test/unit/golden', name);
+  const file = join(goldenFolder, name);
   if (process.env['UPDATE_GOLDEN'] === '1') {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, actual);

@@ -26,6 +26,24 @@ export const PCI_INTERRUPT_PIN = 0x3d;
 export const PCI_MIN_GNT = 0x3e;
 export const PCI_MAX_LAT = 0x3f;
 
+/** In the header type: layout in the low 7 bits (0 device, 1 bridge, 2 CardBus bridge), several functions in the highest. */
+export const PCI_HEADER_TYPE_MASK = 0x7f;
+export const PCI_HEADER_TYPE_MFD = 0x80;
+
+/** Bridges (header type 1). */
+export const PCI_PRIMARY_BUS = 0x18;
+export const PCI_IO_BASE = 0x1c;
+export const PCI_SEC_STATUS = 0x1e;
+export const PCI_MEMORY_BASE = 0x20;
+export const PCI_PREF_MEMORY_BASE = 0x24;
+export const PCI_PREF_BASE_UPPER32 = 0x28;
+export const PCI_PREF_LIMIT_UPPER32 = 0x2c;
+export const PCI_IO_BASE_UPPER16 = 0x30;
+export const PCI_ROM_ADDRESS1 = 0x38;
+export const PCI_BRIDGE_CONTROL = 0x3e;
+/** CardBus bridges (header type 2) have the head of the capability list elsewhere. */
+export const PCI_CB_CAPABILITY_LIST = 0x14;
+
 export const PCI_COMMAND_IO = 0x1;
 export const PCI_COMMAND_MEMORY = 0x2;
 export const PCI_COMMAND_MASTER = 0x4;
@@ -39,9 +57,28 @@ export const PCI_STATUS_CAP_LIST = 0x10;
 /** In a capability: id in byte 0, offset of the next in byte 1. */
 export const PCI_CAP_LIST_NEXT = 1;
 export const PCI_CAP_ID_PM = 0x01;
+export const PCI_CAP_ID_VPD = 0x03;
 export const PCI_CAP_ID_MSI = 0x05;
+export const PCI_CAP_ID_VNDR = 0x09;
+export const PCI_CAP_ID_SSVID = 0x0d;
 export const PCI_CAP_ID_EXP = 0x10;
 export const PCI_CAP_ID_MSIX = 0x11;
+export const PCI_CAP_ID_SATA = 0x12;
+export const PCI_CAP_ID_AF = 0x13;
+
+export const PCI_EXT_CAP_ID_ERR = 0x01;
+export const PCI_EXT_CAP_ID_DSN = 0x03;
+export const PCI_EXT_CAP_ID_VNDR = 0x0b;
+export const PCI_EXT_CAP_ID_ACS = 0x0d;
+export const PCI_EXT_CAP_ID_ARI = 0x0e;
+export const PCI_EXT_CAP_ID_ATS = 0x0f;
+export const PCI_EXT_CAP_ID_SRIOV = 0x10;
+export const PCI_EXT_CAP_ID_PRI = 0x13;
+export const PCI_EXT_CAP_ID_REBAR = 0x15;
+export const PCI_EXT_CAP_ID_LTR = 0x18;
+export const PCI_EXT_CAP_ID_PASID = 0x1b;
+export const PCI_EXT_CAP_ID_PTM = 0x1f;
+export const PCI_EXT_CAP_ID_DVSEC = 0x23;
 
 /** From the MSI and MSI-X capabilities' start: message control; from the MSI-X capability's: table and pending bits, each with a BAR in 3 bits. */
 export const PCI_MSI_FLAGS = 2;
