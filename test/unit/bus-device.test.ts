@@ -4,7 +4,6 @@ import { canonicalAddress, describeDevice, findDevice } from '../../src/vfio/bus
 import { groupBlockers } from '../../src/vfio/bus/iommu-group.js';
 import { listDevices } from '../../src/vfio/bus/list.js';
 import { editDistance, nearestNames } from '../../src/vfio/bus/nearest.js';
-import { PciNames } from '../../src/vfio/bus/pci-names.js';
 import { portRegions } from '../../src/vfio/bus/pci-ports.js';
 import { VfioError } from '../../src/vfio/errors.js';
 import { withMachine } from './fake-machine.js';
@@ -109,10 +108,18 @@ test(
 );
 
 test(
-  'PCI names come from pci.ids where it is installed',
+  'the list names PCI devices by pci.ids where it is installed, else by class and ids',
   withMachine((machine) => {
-    const names = (): PciNames => new PciNames(['/nonexistent/pci.ids', ...machine.roots.pciIds]);
-    assert.equal(names().describe(0x8086, 0x10d3), '8086:10d3');
+    machine
+      .device({ name: '0000:00:05.0', pci: [0x8086, 0x10d3, 0x020000] })
+      .device({ name: '0000:00:06.0', pci: [0x8086, 0x1111, 0x020000] })
+      .device({ name: '0000:00:07.0', pci: [0x1af4, 0x1000, 0x080000] });
+    const descriptions = (): string[] => listDevices(machine.roots).map(({ description }) => description);
+    assert.deepEqual(descriptions(), [
+      'Network controller 8086:10d3',
+      'Network controller 8086:1111',
+      'Generic system peripheral 1af4:1000',
+    ]);
     machine.pciIds(
       [
         '# a comment',
@@ -121,13 +128,14 @@ test(
         '8086  Intel Corporation',
         '\t10d3  82574L Gigabit Network Connection',
         '\t\t103c 1785  NC112T',
-        'C 02  Network controller',
-        '\t00  Ethernet controller',
+        'C 08  Generic system peripheral',
       ].join('\n'),
     );
-    assert.equal(names().describe(0x8086, 0x10d3), 'Intel Corporation 82574L Gigabit Network Connection');
-    assert.equal(names().describe(0x8086, 0x1111), 'Intel Corporation 8086:1111', 'no device of another vendor');
-    assert.equal(names().describe(0x1af4, 0x1000), '1af4:1000');
+    assert.deepEqual(descriptions(), [
+      'Intel Corporation 82574L Gigabit Network Connection',
+      'Intel Corporation 8086:1111',
+      'Generic system peripheral 1af4:1000',
+    ]);
   }),
 );
 
@@ -144,8 +152,8 @@ test(
     assert.deepEqual(
       listed.map(({ name, description, obstacle }) => [name, description, obstacle?.kind]),
       [
-        ['0000:00:04.0', '1234:11e8', undefined],
-        ['0000:00:05.0', '8086:10d3', 'busy'],
+        ['0000:00:04.0', 'Unclassified device 1234:11e8', undefined],
+        ['0000:00:05.0', 'Network controller 8086:10d3', 'busy'],
         ['a000000.virtio_mmio', 'virtio,mmio', 'absent'],
       ],
     );

@@ -1,12 +1,13 @@
 import type { FailureDetails } from '../errors.js';
-import { allDevices, describeDevice, type BusDevice } from './bus-device.js';
+import { pciNames } from '../pci-ids.js';
+import { allDevices, describeDevice, type BusDevice, type PciIds } from './bus-device.js';
 import { obstacleTo } from './obstacle.js';
-import { PciNames } from './pci-names.js';
 import { systemRoots, type Roots } from './roots.js';
+import { attribute } from './sysfs.js';
 
 /** A device as `devices` lists it. */
 export interface ListedDevice extends BusDevice {
-  /** What it is, in words: pci.ids' names, else its ids; the device tree's `compatible` elsewhere; empty where nothing tells. */
+  /** What it is, in words: pci.ids' names, else its class and ids; the device tree's `compatible` elsewhere; empty where nothing tells. */
   readonly description: string;
   /** What keeps VFIO from opening it as things are; absent where nothing does. */
   readonly obstacle?: FailureDetails;
@@ -17,18 +18,28 @@ export interface ListedDevice extends BusDevice {
  * describes or an IOMMU translates (the kernel makes up many more). Reads sysfs only.
  */
 export function listDevices(roots: Roots = systemRoots): ListedDevice[] {
-  const names = new PciNames(roots.pciIds);
+  const names = roots.pciIds.map(attribute).find((text) => text !== undefined) ?? '';
   return allDevices(roots)
     .map(({ bus, name }) => describeDevice(bus, name, roots))
     .filter((device) => device.bus !== 'platform' || device.compatible.length > 0 || device.iommuGroup !== undefined)
     .map((device) => {
       const obstacle = obstacleTo(device, roots);
-      const description = describe(device, names);
+      const description = device.ids === undefined ? (device.compatible[0] ?? '') : describePci(device.ids, names);
       return obstacle === undefined ? { ...device, description } : { ...device, description, obstacle };
     });
 }
 
-function describe(device: BusDevice, names: PciNames): string {
-  if (device.ids !== undefined) return names.describe(device.ids.vendor, device.ids.device);
-  return device.compatible[0] ?? '';
+/** 'Intel Corporation 82574L Gigabit Network Connection', or what is known of it with its ids behind. */
+function describePci(ids: PciIds, list: string): string {
+  const numbers = {
+    vendorId: ids.vendor,
+    deviceId: ids.device,
+    subsystemVendorId: undefined,
+    subsystemId: undefined,
+    classCode: ids.class,
+  };
+  const { vendor, device, class: kind } = pciNames(numbers, list);
+  if (vendor !== undefined && device !== undefined) return `${vendor} ${device}`;
+  const hex = (id: number): string => id.toString(16).padStart(4, '0');
+  return [vendor ?? kind, `${hex(ids.vendor)}:${hex(ids.device)}`].filter(Boolean).join(' ');
 }
