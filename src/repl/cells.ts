@@ -120,6 +120,6 @@ export function cellsView(
     count: shape.count,
     bytes: read.bytes,
     faults,
-    ...(at.name !== undefined && { name: `${at.space.name}.${at.name}` }),
+    ...(at.name !== undefined && { name: at.name }),
   };
 }

@@ -43,6 +43,7 @@ export class Prompt {
   /** Resolves when the user leaves. */
   async run(): Promise<void> {
     this.#keepHistory();
+    this.#session.announceInterrupts();
     await new Promise<void>((resolve) => {
       this.#server.once('exit', resolve);
     });

@@ -4,6 +4,7 @@ import type { Space } from '../vfio/space.js';
 import type { Location } from './arguments/location.js';
 import { configRegister } from './config-registers.js';
 import type { Environment, Names, PathStep, RegisterPlace, World } from './environment.js';
+import { IrqAnnouncer } from './irq-announcer.js';
 import { UnknownInDryRun } from './interrupted.js';
 import { Options } from './options.js';
 import type { Output } from './output.js';
@@ -33,6 +34,7 @@ export class Session implements Names, Environment {
   readonly #devices: Device[] = [];
   #device: Device | undefined;
   #home: Space | undefined;
+  #interrupts: IrqAnnouncer | undefined;
   #quitting = false;
 
   constructor(registry: Registry, output: Output) {
@@ -80,6 +82,8 @@ export class Session implements Names, Environment {
     const gone = this.#devices.findIndex((each) => each.name === device.name);
     if (gone >= 0) this.#devices.splice(gone, 1);
     this.#devices.push(device);
+    device.irqs.onReport((text) => this.output.notice(`${device.name}: ${text}`));
+    this.#interrupts?.watch(device);
     device.onLost((reason) => {
       const errno = reason.errno === undefined ? '' : `${reason.errno}: `;
       this.output.notice(`${device.name} is gone: ${errno}${reason.why}`);
@@ -87,6 +91,12 @@ export class Session implements Names, Environment {
       device.close();
     });
     this.#turnTo(device);
+  }
+
+  /** Shows interrupts above the prompt, of the devices that are open and of those to come. */
+  announceInterrupts(): void {
+    this.#interrupts ??= new IrqAnnouncer((text) => this.notify(text));
+    for (const device of this.#devices) this.#interrupts.watch(device);
   }
 
   /** Closes `device`, or the current one. */

@@ -7,9 +7,9 @@ import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
 
-/** `name` for a view: the register with its space, where the place was named so. */
+/** `name` for a view: the register, where the place was named so. */
 function named(at: Location): { name?: string } {
-  return at.name === undefined ? {} : { name: `${at.space.name}.${at.name}` };
+  return at.name === undefined ? {} : { name: at.name };
 }
 
 /** The bits of its register that a location names: all of them, or its field's. */
