@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import * as pci from '../../src/vfio/abi/pci.js';
 import { decodePciConfig, type PciConfig } from '../../src/vfio/pci-config.js';
 import { pciNames } from '../../src/vfio/pci-ids.js';
 import { configView } from '../../src/views/config-view.js';
@@ -56,6 +57,31 @@ test('a screen of 80 columns wraps between flags, and JSON holds numbers', () =>
   const config = decodePciConfig(spaceOf('e1000e'), { barSizes: [0x20000, 0x20000, 0x20, 0x4000, 0, 0] });
   const view = configView(config, pciNames(config, list));
   assertGolden('config-80.txt', plain(view, 80) + json(view));
+});
+
+test('the numbers of bridges and of further capabilities are those of linux/pci_regs.h', () => {
+  assert.deepEqual([pci.PCI_HEADER_TYPE_MASK, pci.PCI_HEADER_TYPE_MFD], [0x7f, 0x80]);
+  assert.deepEqual(
+    [pci.PCI_PRIMARY_BUS, pci.PCI_IO_BASE, pci.PCI_SEC_STATUS, pci.PCI_MEMORY_BASE],
+    [0x18, 0x1c, 0x1e, 0x20],
+  );
+  assert.deepEqual(
+    [pci.PCI_PREF_MEMORY_BASE, pci.PCI_PREF_BASE_UPPER32, pci.PCI_PREF_LIMIT_UPPER32],
+    [0x24, 0x28, 0x2c],
+  );
+  assert.deepEqual([pci.PCI_IO_BASE_UPPER16, pci.PCI_ROM_ADDRESS1, pci.PCI_BRIDGE_CONTROL], [0x30, 0x38, 0x3e]);
+  assert.equal(pci.PCI_CB_CAPABILITY_LIST, 0x14);
+  assert.deepEqual(
+    [pci.PCI_CAP_ID_VPD, pci.PCI_CAP_ID_VNDR, pci.PCI_CAP_ID_SSVID, pci.PCI_CAP_ID_SATA, pci.PCI_CAP_ID_AF].map(
+      (id) => pci.capabilityNames.get(id)?.name,
+    ),
+    ['VPD', 'VNDR', 'SSVID', 'SATA', 'AF'],
+  );
+  const extended = Object.entries(pci).filter(([name]) => name.startsWith('PCI_EXT_CAP_ID_'));
+  assert.equal(extended.length, 13);
+  for (const [name, id] of extended) {
+    assert.equal(pci.extendedCapabilityNames.get(Number(id))?.name, name.replace('PCI_EXT_CAP_ID_', ''));
+  }
 });
 
 test('BARs tell their kind, address and size, and a 64-bit one takes two', () => {
