@@ -4,7 +4,7 @@ import { Interrupts } from './interrupts.js';
 import { Journal } from './journal.js';
 import { Region, type RegionHost } from './region.js';
 import type { Space } from './space.js';
-import { type AccessEngine, accessEngine } from './sys/access-engine.js';
+import { type AccessEngine, accessEngine, faultName } from './sys/access-engine.js';
 import { MAP_SHARED, PROT_READ, PROT_WRITE, errnoName, mmap, munmap, pageSize } from './sys/libc.js';
 import type { DeviceInfo, IrqInfo, RegionInfo, Transport, Via } from './transport/transport.js';
 import { type Window, windowsOf } from './window.js';
@@ -233,7 +233,7 @@ export class Device {
       engine: () => this.#engine(),
       windows: (info, unmapped) => this.#windows(info, unmapped),
       map: (info, start, end) => this.#map(info, start, end),
-      explain: (region, errno) => this.#explain(region, errno),
+      explain: (region, errno, signalCode) => this.#explain(region, errno, signalCode),
     };
     const regions: Region[] = [];
     for (let index = 0; index < this.info.regionCount; index += 1) {
@@ -283,7 +283,7 @@ export class Device {
     return mapped.value;
   }
 
-  #explain(region: Region, errno: string): { why: string; hint?: string } {
+  #explain(region: Region, errno: string, signalCode = 0): { why: string; hint?: string } {
     const MEMORY_DECODE = 2;
     const IO_DECODE = 1;
     const config = this.config;
@@ -312,9 +312,12 @@ export class Device {
       }
     }
     if (errno === 'SIGBUS') {
+      const BUS_OBJERR = 3;
+      const what =
+        signalCode === BUS_OBJERR ? 'the bus refused the access' : 'nothing backs this place of the mapping any more';
       return {
-        why: 'the bus refused the access: nothing answers there, or what backs it ends before',
-        hint: 'check clocks, power and resets, and regions',
+        why: `${what} (${faultName(signalCode)})`,
+        hint: 'check clocks, power and resets; regions shows what is mapped',
       };
     }
     return { why: 'the access was refused', hint: 'check clocks, power and resets; log shows what came before' };

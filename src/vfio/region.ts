@@ -24,7 +24,7 @@ export interface RegionHost {
   /** Maps [start, end) of a region; throws VfioError. */
   map(info: RegionInfo, start: number, end: number): number;
   /** Why an access may have failed, from what can be seen without touching the region, with one thing to try. */
-  explain(region: Region, errno: string): { why: string; hint?: string };
+  explain(region: Region, errno: string, signalCode?: number): { why: string; hint?: string };
 }
 
 /**
@@ -440,10 +440,12 @@ export class Region implements Space {
 
   #busFault(operation: 'read' | 'write', width: Width, offset: number): VfioError {
     this.#journal.fault(operation, this.name, width, offset, 'SIGBUS');
+    const { why, hint } = this.#host.explain(this, 'SIGBUS', this.#engine?.lastFault().code);
     return new VfioError({
       ...this.#details(operation, width, offset),
       errno: 'SIGBUS',
-      ...this.#host.explain(this, 'SIGBUS'),
+      why,
+      ...(hint !== undefined && { hint }),
     });
   }
 
