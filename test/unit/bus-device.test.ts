@@ -146,7 +146,15 @@ test(
       .device({ name: '0000:00:05.0', driver: 'e1000e', group: '5', pci: [0x8086, 0x10d3, 0x020000] })
       .device({ name: '0000:00:04.0', driver: 'vfio-pci', group: '4', vfioDev: 'vfio0', pci: [0x1234, 0x11e8, 0xff00] })
       .device({ bus: 'platform', name: 'serial8250' })
-      .device({ bus: 'platform', name: 'a000000.virtio_mmio', compatible: ['virtio,mmio'] })
+      .device({ name: '0000:00:1f.0', driver: 'vfio-pci', group: '6', vfioDev: 'vfio1' })
+      .device({ bus: 'platform', name: 'timer', compatible: ['arm,armv8-timer'] })
+      .device({ bus: 'platform', name: 'fe10.dma', driver: 'vfio-platform', group: '9', vfioDev: 'vfio2' })
+      .device({
+        bus: 'platform',
+        name: 'a000000.virtio_mmio',
+        compatible: ['virtio,mmio'],
+        files: { 'of_node/reg': 'x' },
+      })
       .file('dev', 'vfio/vfio');
     const listed = listDevices(machine.roots);
     assert.deepEqual(
@@ -154,7 +162,9 @@ test(
       [
         ['0000:00:04.0', 'Unclassified device 1234:11e8', undefined],
         ['0000:00:05.0', 'Network controller 8086:10d3', 'busy'],
+        ['0000:00:1f.0', '', undefined],
         ['a000000.virtio_mmio', 'virtio,mmio', 'absent'],
+        ['fe10.dma', '', undefined],
       ],
     );
   }),

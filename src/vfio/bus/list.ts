@@ -1,9 +1,10 @@
+import { join } from 'node:path';
 import type { FailureDetails } from '../errors.js';
 import { pciNames } from '../pci-ids.js';
 import { allDevices, describeDevice, type BusDevice, type PciIds } from './bus-device.js';
 import { obstacleTo } from './obstacle.js';
 import { systemRoots, type Roots } from './roots.js';
-import { attribute } from './sysfs.js';
+import { attribute, exists } from './sysfs.js';
 
 /** A device as `devices` lists it. */
 export interface ListedDevice extends BusDevice {
@@ -14,19 +15,23 @@ export interface ListedDevice extends BusDevice {
 }
 
 /**
- * The devices of this machine that VFIO could have to do with: every PCI, AMBA, fsl-mc and CDX device, and those platform devices that the firmware
- * describes or an IOMMU translates (the kernel makes up many more). Reads sysfs only.
+ * The devices of this machine that VFIO could have to do with: every PCI, AMBA, fsl-mc and CDX device, and those platform devices that the device
+ * tree gives registers or an IOMMU translates (the kernel makes up many more). Reads sysfs only.
  */
 export function listDevices(roots: Roots = systemRoots): ListedDevice[] {
   const names = roots.pciIds.map(attribute).find((text) => text !== undefined) ?? '';
   return allDevices(roots)
     .map(({ bus, name }) => describeDevice(bus, name, roots))
-    .filter((device) => device.bus !== 'platform' || device.compatible.length > 0 || device.iommuGroup !== undefined)
+    .filter((device) => device.bus !== 'platform' || device.iommuGroup !== undefined || hasRegisters(device))
     .map((device) => {
       const obstacle = obstacleTo(device, roots);
       const description = device.ids === undefined ? (device.compatible[0] ?? '') : describePci(device.ids, names);
       return obstacle === undefined ? { ...device, description } : { ...device, description, obstacle };
     });
+}
+
+function hasRegisters(device: BusDevice): boolean {
+  return exists(join(device.path, 'of_node/reg'));
 }
 
 /** 'Intel Corporation 82574L Gigabit Network Connection', or what is known of it with its ids behind. */

@@ -26,10 +26,10 @@ export function linkTarget(path: string): string | undefined {
   }
 }
 
-/** The names in a directory, sorted as people count: 2 before 10. */
+/** The names in a directory, sorted. */
 export function entries(path: string): string[] {
   try {
-    return readdirSync(path).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+    return readdirSync(path).sort();
   } catch {
     return [];
   }
