@@ -1,8 +1,6 @@
 import {
   allocatedIoas,
   decodeIovaRanges,
-  destroyRequest,
-  IOMMU_DESTROY,
   IOMMU_IOAS_ALLOC,
   IOMMU_IOAS_IOVA_RANGES,
   IOMMU_IOAS_MAP,
@@ -80,11 +78,5 @@ export class IommufdPort implements DmaPort {
     checked('IOMMU_IOAS_UNMAP', this.#device, result, (errno) =>
       errno === 'ENOENT' || errno === 'EINVAL' ? noMapping(iova, size) : plainMeaning(errno),
     );
-  }
-
-  /** Gives the address space back; possible only once no device is attached to it. */
-  destroy(): void {
-    const result = ioctl(this.#iommufd, IOMMU_DESTROY, destroyRequest(this.ioas));
-    checked('IOMMU_DESTROY', this.#device, result, plainMeaning);
   }
 }
