@@ -73,10 +73,10 @@ export class SimulatedDevice {
   }
 
   get info(): Pick<DeviceInfo, 'flags' | 'regionCount' | 'irqCount'> {
-    const { bus, resettable, irqs } = this.#model;
+    const { bus, irqs } = this.#model;
     const flags = bus === 'pci' ? VFIO_DEVICE_FLAGS_PCI : VFIO_DEVICE_FLAGS_AMBA;
     return {
-      flags: resettable ? flags | VFIO_DEVICE_FLAGS_RESET : flags,
+      flags: this.#model.reset === undefined ? flags : flags | VFIO_DEVICE_FLAGS_RESET,
       regionCount: bus === 'pci' ? VFIO_PCI_NUM_REGIONS : this.#regions.length,
       irqCount: irqs.length,
     };
@@ -128,7 +128,7 @@ export class SimulatedDevice {
   }
 
   reset(): void {
-    if (!this.#model.resettable) throw new Refusal(EINVAL, 'the device has no reset');
+    if (this.#model.reset === undefined) throw new Refusal(EINVAL, 'the device has no reset');
     this.#timers.cancelAll();
     this.#model.reset();
     this.#interrupts.deassertAll();

@@ -94,15 +94,13 @@ export interface PciConfiguration extends Registers {
 
 export interface Model {
   readonly bus: 'pci' | 'amba';
-  /** VFIO_DEVICE_RESET works. */
-  readonly resettable: boolean;
   /** For a PCI function BAR0..5 and the ROM; undefined where there is none. Config space is not among them. */
   readonly regions: readonly (RegionModel | undefined)[];
   /** By index; undefined where VFIO refuses even to describe it. */
   readonly irqs: readonly (IrqModel | undefined)[];
   readonly config?: PciConfiguration;
-  /** Back to how it is at power-on; its timers have been cancelled by then. */
-  reset(): void;
+  /** VFIO_DEVICE_RESET: back to how it is at power-on, but for memory and config space; its timers have been cancelled by then. */
+  reset?(): void;
 }
 
 /** What a model sees of the world around it. */

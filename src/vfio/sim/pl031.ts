@@ -27,7 +27,6 @@ const identification = [0x31, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1];
 
 class Pl031 implements Model, Registers {
   readonly bus = 'amba';
-  readonly resettable = false;
   readonly regions: readonly RegionModel[] = [{ kind: 'registers', size: SIZE, access: 'rw', registers: this }];
   readonly irqs = [{ kind: 'line', count: 1 }] as const;
 
@@ -42,11 +41,6 @@ class Pl031 implements Model, Registers {
 
   constructor(host: Host) {
     this.#host = host;
-  }
-
-  reset(): void {
-    this.#offset = this.#match = this.#load = this.#enabled = this.#alarm = 0;
-    this.#cancel = () => undefined;
   }
 
   read(offset: number, size: AccessSize): bigint {

@@ -81,7 +81,6 @@ interface Burst {
 
 class Sram implements Model {
   readonly bus = 'pci';
-  readonly resettable = true;
   readonly irqs = [
     { kind: 'intx', count: 0 },
     { kind: 'msi', count: 1 << MSI_LOG2_VECTORS },
