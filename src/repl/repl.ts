@@ -1,10 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import { type REPLServer, start } from 'node:repl';
 import { escape } from '../views/escape.js';
 import { complete } from './completion.js';
+import { historyPath } from './history.js';
 import type { Session } from './session.js';
 import type { StandardOutput } from './standard-output.js';
 import { UsageError } from './usage-error.js';
@@ -161,7 +160,7 @@ export class Prompt {
   /** History in the home directory, readable by its owner alone. Without one the prompt works all the same. */
   #keepHistory(): void {
     if (!this.#server.terminal) return;
-    const path = join(homedir(), '.vfiodbg_history');
+    const path = historyPath();
     try {
       closeSync(openSync(path, 'a+', 0o600));
     } catch (error) {

@@ -147,6 +147,8 @@ async function runModule(session: Session, path: string, parameters: readonly st
         'export async function run({ open, device, session }) { ... }',
       );
     }
+    // The module may print by itself: what was answered before it comes first.
+    await session.output.flush();
     const open = (address: string): Promise<unknown> => session.open(address);
     await (run as (given: object) => unknown)({ open, device: session.device, session, parameters });
   } catch (error) {

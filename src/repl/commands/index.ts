@@ -43,6 +43,10 @@ export const commandModules: readonly CommandModule[] = [
   },
   { names: [['log'], ['record']], load: () => import('./journal.js') },
   { names: [['dump'], ['fill'], ['find'], ['compare']], load: () => import('./memory.js') },
+  {
+    names: [['help'], ['option'], ['run'], ['js'], ['history'], ['quit', 'exit', 'q']],
+    load: () => import('./session.js'),
+  },
   { names: [['snapshot']], load: () => import('./snapshot.js') },
   { names: [['save'], ['load']], load: () => import('./transfer.js') },
 ];
