@@ -65,6 +65,7 @@ function sentence(d: FailureDetails): string {
   if (d.space !== undefined) place += ` ${d.space}`;
   if (d.offset !== undefined) place += `+0x${d.offset.toString(16)}`;
   if (d.width !== undefined) place += ` (${d.width} bits)`;
-  if (d.device !== undefined) place += ` of ${d.device}`;
+  // 'reset 0000:00:04.0', but 'read region0+0x0 of 0000:00:04.0' and 'enable interrupt msi of 0000:00:04.0'.
+  if (d.device !== undefined) place += /^\w+$/.test(place) ? ` ${d.device}` : ` of ${d.device}`;
   return d.errno === undefined ? `${place}: ${d.why}` : `${place}: ${d.errno}: ${d.why}`;
 }

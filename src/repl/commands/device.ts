@@ -123,6 +123,9 @@ export const commands = [
       const { info, transport } = device;
       const fallback = device.mmap ? device.accessFallback : 'mapping is switched off (option mmap)';
       const irqs = device.irqInfos.filter(({ count }) => count > 0);
+      const interrupts = [...device.irqs].map(({ name, info: { count } }) =>
+        count === 1 ? name : `${name} (${count} vectors)`,
+      );
       const data = {
         name: device.name,
         via: device.via,
@@ -155,7 +158,7 @@ export const commands = [
           },
           {
             label: 'mapped access',
-            value: fallback === undefined ? 'yes' : 'no',
+            value: fallback === undefined ? 'where a window is mapped' : 'no',
             ...(fallback !== undefined && { note: fallback }),
           },
           { label: 'session', value: device.readOnly ? 'read-only' : 'read and write' },
