@@ -5,6 +5,7 @@ import * as libc from './libc.js';
 import { ALERTS, BATCH_AWAITED, BATCH_STATE, ENDED, FAILED, LISTENING, PHASE, RUNNING } from './pump-memory.js';
 import { PumpMemory, STOP, STORMED, WAKE_KEY, WAKE_WANTED } from './pump-memory.js';
 import type { PumpWorkerData, SourceRow } from './pump-memory.js';
+import { askForShortSlices } from './slice.js';
 
 // The pump's thread. It sleeps in epoll_wait and never returns to its event loop, so everything it is told comes through
 // shared memory and its eventfd; see Pump.
@@ -45,6 +46,7 @@ function pump(data: PumpWorkerData): void {
     if (!calm) silence(key, row, STORMED, timeNs, 0);
   }
 
+  askForShortSlices();
   Atomics.store(control, PHASE, RUNNING);
   Atomics.notify(control, PHASE);
   for (;;) {

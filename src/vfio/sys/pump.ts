@@ -60,7 +60,7 @@ export class Pump {
   #droppedTold = 0n;
   #windowMs = 0;
   #windowEvents = 0;
-  #scheduled = false;
+  #pausing = false;
   #stopping = false;
   #crashed: string | undefined;
 
@@ -262,15 +262,15 @@ export class Pump {
     if (!waiting) this.#alertsTold = alerts;
   }
 
-  /** The worker wrote readyFd. */
+  /** readyFd was written: by the worker, or here. */
   #woken(): void {
     libc.eventfdTake(this.#readyFd);
-    if (!this.#scheduled) this.#turn();
+    if (!this.#pausing) this.#turn();
   }
 
   /** One turn of the event loop's share of events; then the rest on the next, or sleep until the worker wakes us. */
   #turn(): void {
-    this.#scheduled = false;
+    this.#pausing = false;
     if (this.#stopping) return;
     const now = performance.now();
     if (now - this.#windowMs >= BUSY_WINDOW_MS) {
@@ -280,21 +280,15 @@ export class Pump {
     try {
       this.#windowEvents += this.drain(TURN_EVENTS);
     } finally {
-      if (this.#waiting()) this.#schedule(setImmediate(() => this.#turn()));
-      else if (this.#windowEvents > BUSY_EVENTS) this.#schedule(setTimeout(() => this.#sleep(), PAUSE_MS));
-      else this.#sleep();
+      if (this.#windowEvents > BUSY_EVENTS && !this.#waiting()) {
+        this.#pausing = true;
+        setTimeout(() => this.#turn(), PAUSE_MS).unref();
+      } else {
+        Atomics.store(this.#memory.control, WAKE_WANTED, 1);
+        // Not setImmediate: it would keep the process alive, or, without its reference, wait until something else wakes the event loop.
+        if (this.#waiting()) libc.eventfdAdd(this.#readyFd);
+      }
     }
-  }
-
-  #schedule(handle: { unref(): unknown }): void {
-    this.#scheduled = true;
-    handle.unref();
-  }
-
-  #sleep(): void {
-    this.#scheduled = false;
-    Atomics.store(this.#memory.control, WAKE_WANTED, 1);
-    if (this.#waiting()) this.#schedule(setImmediate(() => this.#turn()));
   }
 
   #waiting(): boolean {
