@@ -154,7 +154,7 @@ export const commands = [
           },
           {
             label: 'interrupts',
-            value: irqs.map(({ index, count }) => `index ${index}: ${count}`).join(', ') || 'none',
+            value: interrupts.join(', ') || 'none',
           },
           {
             label: 'mapped access',
