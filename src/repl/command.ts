@@ -81,7 +81,10 @@ export interface Declaration<A extends ArgumentSpecs, F extends FlagSpecs, N ext
   readonly width?: boolean;
   readonly examples: readonly [Example, ...Example[]];
   run(context: Context<N>, input: Input<A, F>): Answer;
-  /** In a dry run the handler itself says what it would do, without doing it (context.dryRun); its answer is shown. */
+  /**
+   * True: in a dry run the handler itself says what it would do, without doing it (context.dryRun); its answer is shown.
+   * False: there is no telling what it would do, so a dry run refuses it. By default the device's gate holds accesses back and notes them.
+   */
   readonly plans?: boolean;
   /** The line that Enter on an empty line runs next. */
   repeat?(input: Input<A, F>): string | undefined;

@@ -89,17 +89,17 @@ function completeArguments(
   if (assigned) {
     const [, name = '', begun = ''] = assigned;
     const flag = valueFlag(command, name);
-    return (flag?.complete(begun, world, []) ?? []).map((candidate) => ({
+    return (flag?.complete(begun, world, [], []) ?? []).map((candidate) => ({
       ...candidate,
       text: `${name}=${candidate.text}`,
     }));
   }
   const pending = valueFlag(command, words.at(-1)?.text ?? '');
-  if (pending) return pending.complete(typed, world, []);
+  if (pending) return pending.complete(typed, world, [], []);
   if (typed.startsWith('-')) return flagCandidates(command);
   if (typed.startsWith('$')) return variables(world);
-  const { argument, before } = currentArgument(line, command, positional(command, words), source);
-  return argument?.complete(typed, world, before) ?? [];
+  const { argument, before, earlier } = currentArgument(line, command, positional(command, words), source);
+  return argument?.complete(typed, world, before, earlier) ?? [];
 }
 
 /** The argument that the next word belongs to, and its words so far. */
@@ -108,22 +108,28 @@ function currentArgument(
   command: Command,
   words: readonly Word[],
   names: Names,
-): { readonly argument: Argument<unknown> | undefined; readonly before: readonly string[] } {
+): {
+  readonly argument: Argument<unknown> | undefined;
+  readonly before: readonly string[];
+  readonly earlier: readonly string[];
+} {
   let from = 0;
   for (const argument of Object.values(command.arguments)) {
     const rest = words.slice(from);
     const before = rest.map(({ text }) => text);
-    if (rest.length === 0 || argument.presence === 'many') return { argument, before };
+    const earlier = words.slice(0, from).map(({ text }) => text);
+    if (rest.length === 0 || argument.presence === 'many') return { argument, before, earlier };
     const cursor = new Words(line, rest, line.length, names);
     try {
       argument.parse(cursor);
     } catch (error) {
-      if (error instanceof UsageError) return { argument, before };
+      if (error instanceof UsageError) return { argument, before, earlier };
       throw error;
     }
+    if (cursor.done && rest.length < (argument.most ?? 0)) return { argument, before, earlier };
     while (from < words.length && words[from] !== cursor.peek()) from += 1;
   }
-  return { argument: undefined, before: [] };
+  return { argument: undefined, before: [], earlier: [] };
 }
 
 /** The words that are neither flags nor values of flags. */

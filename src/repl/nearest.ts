@@ -24,19 +24,20 @@ export function distance(a: string, b: string, most: number): number {
   return edits <= most ? edits : Infinity;
 }
 
-/** The names that `wrong` may have been meant for: those that begin like it, then the nearest; at most three. */
+/** The names that `wrong` may have been meant for: those that begin like it, else the nearest; at most three. */
 export function nearest(wrong: string, names: readonly string[]): string[] {
   const low = wrong.toLowerCase();
   const most = low.length <= 3 ? 1 : Math.min(3, Math.ceil(low.length / 3));
-  return names
-    .map((name) => ({
-      name,
-      edits: low.length > 1 && name.toLowerCase().startsWith(low) ? 0 : distance(low, name.toLowerCase(), most),
-    }))
-    .filter(({ edits }) => edits !== Infinity)
-    .sort((a, b) => a.edits - b.edits || a.name.localeCompare(b.name))
-    .slice(0, 3)
-    .map(({ name }) => name);
+  const edits = (name: string): number =>
+    low.length > 1 && name.toLowerCase().startsWith(low) ? 0 : distance(low, name.toLowerCase(), most);
+  const near = names.map((name) => ({ name, edits: edits(name) }));
+  const best = Math.min(...near.map((each) => each.edits));
+  if (best === Infinity) return [];
+  return near
+    .filter((each) => each.edits === best)
+    .map(({ name }) => name)
+    .sort()
+    .slice(0, 3);
 }
 
 /** 'did you mean peek or poke?', or undefined where nothing is near. */

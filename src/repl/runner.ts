@@ -3,6 +3,7 @@ import type { PlannedAction } from '../vfio/gate.js';
 import type { View } from '../views/view.js';
 import { valueOf } from './arguments/argument.js';
 import type { Answer, Command } from './command.js';
+import type { Environment } from './environment.js';
 import { Interrupted, UnknownInDryRun } from './interrupted.js';
 import { type AnyInput, type Bound, bind, parseLine, type Statement } from './parser.js';
 import { Running } from './running.js';
@@ -99,7 +100,7 @@ export class Runner {
       }
       const bound = (prepared.bound[index] ??= bind(prepared.text, statement, session));
       session.device?.journal.note('command', source);
-      done = bound.kind === 'command' ? this.#runCommand(bound) : this.#assign(bound);
+      done = bound.kind === 'command' ? this.#runCommand(bound) : this.#runAssignment(bound);
     } catch (error) {
       throw this.#explained(error, prepared.text, statement);
     }
@@ -120,6 +121,11 @@ export class Runner {
     });
   }
 
+  #runAssignment(bound: Bound & { kind: 'assignment' }): void | Promise<void> {
+    if (!this.#session.options.get('dryrun')) return this.#assign(bound);
+    return this.#planned(undefined, () => this.#assign(bound), new Running(this.#session, true));
+  }
+
   #assign({ statement, value }: Bound & { kind: 'assignment' }): void {
     const { variables } = this.#session;
     if (statement.name === '_') throw new UsageError('$_ is the last value read; it cannot be set');
@@ -130,11 +136,32 @@ export class Runner {
     const { statement, common } = bound;
     const { command } = statement;
     const { options } = this.#session;
-    const dryRun = (common.dryRun || options.get('dryrun')) && command.effect !== 'none';
+    const dryRun = common.dryRun || options.get('dryrun');
     if (common.js || (options.get('js') && command.toJs !== undefined)) return this.#showJs(bound);
-    if (dryRun) return this.#plan(bound);
-    const input = valueOf(bound.input, this.#session);
-    const running = new Running(this.#session, false);
+    if (dryRun && command.plans === false) throw cannotPlan(command);
+    if (dryRun && command.effect !== 'none') return this.#plan(bound);
+    // What has no effect of its own may run others: they are dry as well.
+    if (common.dryRun && !options.get('dryrun')) return this.#dry(bound);
+    return this.#runFor(bound);
+  }
+
+  /** Runs a command in a session that is dry for that long. */
+  async #dry(bound: Bound & { kind: 'command' }): Promise<void> {
+    const { options } = this.#session;
+    options.set('dryrun', true);
+    try {
+      await this.#runFor(bound);
+    } finally {
+      options.set('dryrun', false);
+    }
+  }
+
+  #runFor(bound: Bound & { kind: 'command' }): void | Promise<void> {
+    const { statement, common } = bound;
+    const { command } = statement;
+    const { options } = this.#session;
+    const input = valueOf(bound.input, options.get('dryrun') ? this.#withoutLoads() : this.#session);
+    const running = new Running(this.#session, options.get('dryrun'));
     this.#last = { command, input };
     const answer = command.run(running, input);
     if (isView(answer)) return this.#session.output.show(answer, common.json || options.get('json'));
@@ -175,33 +202,59 @@ export class Runner {
 
   #showJs({ statement: { command }, input }: Bound & { kind: 'command' }): void | Promise<void> {
     if (command.toJs === undefined) throw new UsageError(`${command.name} has no JavaScript that does the same`);
-    const code = command.toJs(valueOf(input, this.#session));
+    const code = command.toJs(valueOf(input, this.#withoutLoads()));
     return this.#session.output.show({ kind: 'text', lines: code.split('\n') }, false);
+  }
+
+  /** An environment that only knows variables, for when nothing may be read. */
+  #withoutLoads(): Environment {
+    return {
+      variable: (name) => this.#session.variable(name),
+      load: ({ space, offset }) => {
+        throw new UsageError(
+          `[${space.name} 0x${offset.toString(16)}] would read the device`,
+          undefined,
+          'give the value itself, or leave --js and -n out',
+        );
+      },
+    };
   }
 
   /** Runs a command so that nothing reaches the device, and shows what would have. */
   async #plan({ statement: { command }, input, common }: Bound & { kind: 'command' }): Promise<void> {
-    if (command.effect === 'bind' && command.plans !== true) {
-      throw new UsageError(`${command.name} cannot say beforehand what it will do`, undefined, 'leave -n out');
-    }
+    if (command.effect === 'bind' && command.plans !== true) throw cannotPlan(command);
     const running = new Running(this.#session, true);
-    const notes: string[] = [];
-    let shown: View | void = undefined;
+    let answer: View | void = undefined;
     const body = async (): Promise<void> => {
+      answer = await lastView(command.run(running, valueOf(input, this.#session)), running);
+    };
+    if (command.plans !== true) return this.#planned(command.name, body, running);
+    await body();
+    if (answer !== undefined) await this.#session.output.show(answer, common.json || this.#session.options.get('json'));
+  }
+
+  /** Runs `body` with the device's gate shut, and shows what it tried. */
+  async #planned(name: string | undefined, body: () => unknown, running: Running): Promise<void> {
+    const lines: string[] = [];
+    const attempt = async (): Promise<void> => {
       try {
-        shown = await lastView(command.run(running, valueOf(input, this.#session)), running);
+        await body();
       } catch (error) {
-        if (error instanceof UnknownInDryRun) notes.push(error.message);
+        if (error instanceof UnknownInDryRun) lines.push(error.message);
         else if (!isAbort(error)) throw error;
       }
     };
     const gate = this.#session.device?.gate;
-    const actions = await this.#patiently(running, gate === undefined ? body().then(() => []) : gate.dryRun(body));
-    if (command.plans === true && shown !== undefined) return this.#session.output.show(shown, common.json);
-    await this.#session.output.show(
-      planView(command, actions, notes),
-      common.json || this.#session.options.get('json'),
+    const actions = await this.#patiently(
+      running,
+      gate === undefined ? attempt().then(() => []) : gate.dryRun(attempt),
     );
+    lines.unshift(...actions.map(({ text }) => `would ${text}`));
+    if (lines.length === 0) {
+      if (name === undefined) return;
+      lines.push(`${name} would not touch the device`);
+    }
+    await this.#session.output.show({ kind: 'text', lines }, this.#session.options.get('json'));
   }
 
   async #patiently(running: Running, work: Promise<PlannedAction[]>): Promise<PlannedAction[]> {
@@ -244,17 +297,6 @@ async function lastView(answer: Answer, running: Running): Promise<View | void> 
   return last;
 }
 
-function planView({ name }: Command, actions: readonly PlannedAction[], notes: readonly string[]): View {
-  const lines = actions.map(({ text }) => `would ${text}`);
-  if (lines.length === 0 && notes.length === 0) lines.push(`${name} would not touch the device`);
-  const data = { kind: 'plan', actions, notes };
-  if (notes.length === 0 && actions.length > 0) {
-    return {
-      kind: 'table',
-      columns: [{ key: 'plan', header: 'would' }],
-      rows: actions.map(({ text }) => ({ plan: text })),
-      data,
-    };
-  }
-  return { kind: 'text', lines: [...lines, ...notes] };
+function cannotPlan({ name }: Command): UsageError {
+  return new UsageError(`${name} cannot say beforehand what it will do`, undefined, 'leave the dry run (-n) out');
 }

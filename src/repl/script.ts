@@ -55,7 +55,8 @@ export async function runLines(
   name: string,
   { parameters, goOn, signal }: ScriptOptions = {},
 ): Promise<void> {
-  const run = parameters === undefined ? { prefixes: false } : { prefixes: false, parameters };
+  const run =
+    parameters === undefined || parameters.length === 0 ? { prefixes: false } : { prefixes: false, parameters };
   let number = 0;
   for await (const lines of linesOf(source, name)) {
     for (const line of lines) {
@@ -130,6 +131,9 @@ function fileFailure(error: unknown, name: string): unknown {
 
 /** Imports a module and calls what it exports as `run`, or by default. */
 async function runModule(session: Session, path: string, parameters: readonly string[]): Promise<void> {
+  if (session.options.get('dryrun')) {
+    throw new UsageError(`${path} is JavaScript: there is no telling what it would do`, undefined, 'leave -n out');
+  }
   const file = resolve(path);
   try {
     const { accessSync, constants } = await import('node:fs');

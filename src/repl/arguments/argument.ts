@@ -19,9 +19,14 @@ export interface Argument<T> {
   readonly presence: 'required' | 'optional' | 'many';
   /** Takes the rest of the line as it is, `;` and `#` and quotes included. */
   readonly raw?: boolean;
+  /** Words that it may take, where fewer are enough: a further one is completed too. */
+  readonly most?: number;
   parse(words: Words): Parsed<T>;
-  /** Candidates for `typed`, the beginning of a word; `before` are the words of this argument that are typed already. */
-  complete(typed: string, world: World, before: readonly string[]): readonly Candidate[];
+  /**
+   * Candidates for `typed`, the beginning of a word; `before` are the words of this argument that are typed already, `earlier` those of
+   * the arguments before it.
+   */
+  complete(typed: string, world: World, before: readonly string[], earlier: readonly string[]): readonly Candidate[];
 }
 
 /** May be left out: undefined then. */

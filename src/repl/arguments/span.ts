@@ -32,7 +32,7 @@ export function span(summary: string): Argument<Span> {
       }
       return withCount(words, place.parse(words));
     },
-    complete: (typed, world, before) => place.complete(typed, world, before),
+    complete: (typed, world, before, earlier) => place.complete(typed, world, before, earlier),
   };
 }
 

@@ -87,6 +87,7 @@ export function commandName(summary: string): Argument<string> {
     label: 'COMMAND',
     summary,
     presence: 'required',
+    most: 2,
     parse(words) {
       const first = words.take('COMMAND').text;
       return { constant: words.done ? first : `${first} ${words.take('COMMAND').text}` };
@@ -117,7 +118,8 @@ export function optionValue(summary: string): Argument<string> {
     summary,
     presence: 'required',
     parse: (words) => ({ constant: words.take('VALUE').text }),
-    complete: (_typed, world, before) => world.optionChoices(before.at(-1) ?? '').map((each) => ({ text: each })),
+    complete: (_typed, world, _before, earlier) =>
+      world.optionChoices(earlier.at(-1) ?? '').map((each) => ({ text: each })),
   };
 }
 

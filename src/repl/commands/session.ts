@@ -95,6 +95,7 @@ export const commands = [
     arguments: { code: rawLine('the code, up to the end of the line', 'CODE') },
     flags: {},
     effect: 'none',
+    plans: false,
     needs: 'nothing',
     examples: [
       { line: '= device.region(0).read32(0).toString(2)', says: 'a register in binary', device: 'sim:edu' },
