@@ -1,3 +1,4 @@
+import { hrtime } from 'node:process';
 import type { Width } from './width.js';
 
 /** A read or write that was made, one access each. `value` is absent where it faulted. */
@@ -53,7 +54,8 @@ export type JournalEntry = AccessEntry | BlockEntry | HappeningEntry;
 
 /** CLOCK_MONOTONIC in nanoseconds as a number (exact up to 104 days of uptime, then to 2 ns). */
 export function monotonicNs(): number {
-  const now = process.hrtime();
+  // Imported, not `process.hrtime`: the getter behind the global `process` costs as much as a third of the clock.
+  const now = hrtime();
   return now[0] * 1e9 + now[1];
 }
 

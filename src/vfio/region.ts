@@ -1,7 +1,16 @@
 import { type FailureDetails, VfioError } from './errors.js';
 import type { Gate } from './gate.js';
 import type { Journal } from './journal.js';
-import type { AccessOptions, Block, BlockFault, BlockShape, PollRequest, PollResult, Space } from './space.js';
+import type {
+  AccessOptions,
+  Block,
+  BlockFault,
+  BlockReadOptions,
+  BlockShape,
+  PollRequest,
+  PollResult,
+  Space,
+} from './space.js';
 import type { AccessEngine } from './sys/access-engine.js';
 import type { RegionInfo, Transport } from './transport/transport.js';
 import { bytesOf, maxOf, type Width } from './width.js';
@@ -239,14 +248,15 @@ export class Region implements Space {
     }
   }
 
-  readBlock(shape: BlockShape, options?: AccessOptions): Block {
+  readBlock(shape: BlockShape, options?: BlockReadOptions): Block {
     const { offset, width, count } = shape;
     const step = bytesOf(width);
     const stride = this.#checkBlock('read', shape);
-    const bytes = new Uint8Array(count * step);
+    const bytes = options?.into === undefined ? new Uint8Array(count * step) : roomIn(options.into, count * step);
     const faults: BlockFault[] = [];
     const text = `${this.#describe('read', width, offset)}, ${count} cells`;
     if (this.#gate.shut && !this.#gate.admit('read', text, this.#place(width, offset))) {
+      bytes.fill(0);
       return { offset, width, count, stride, bytes, faults };
     }
     for (let index = 0; index < count;) {
@@ -269,6 +279,8 @@ export class Region implements Space {
       }
       index += 1;
     }
+    // What own memory brought along, or a refused transfer left, is no value of the device.
+    for (const fault of faults) bytes.fill(0, fault.index * step, (fault.index + fault.count) * step);
     const failed = faults.reduce((sum, fault) => sum + fault.count, 0);
     this.#journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride, faults: failed });
     return { offset, width, count, stride, bytes, faults };
@@ -494,6 +506,11 @@ function addFault(faults: BlockFault[], index: number, error: VfioError): void {
   const same = last !== undefined && last.index + last.count === index && last.error.details.why === error.details.why;
   if (same) faults[faults.length - 1] = { ...last, count: last.count + 1 };
   else faults.push({ index, count: 1, error });
+}
+
+function roomIn(into: Uint8Array, needed: number): Uint8Array {
+  if (into.byteLength < needed) throw new RangeError(`the cells need ${needed} bytes, not ${into.byteLength}`);
+  return into.subarray(0, needed);
 }
 
 function decode(bytes: Uint8Array, width: Width, at: number): number | bigint {

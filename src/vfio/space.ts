@@ -49,6 +49,14 @@ export interface AccessOptions {
   readonly allowSplit?: boolean;
 }
 
+export interface BlockReadOptions extends AccessOptions {
+  /**
+   * Where the cells go; the block's `bytes` are its beginning then. At least count * width / 8 bytes. By default new memory, whose first
+   * touch costs more than the reads of plain memory: whoever reads block after block brings his own.
+   */
+  readonly into?: Uint8Array;
+}
+
 /**
  * Something with bytes at offsets that can be read and written at exact widths: a region of a device, or a DMA buffer.
  * Each `read` is one load and each `write` one store of that width; what is refused throws VfioError and is in the journal.
@@ -65,7 +73,7 @@ export interface Space {
   read(width: Width, offset: number, options?: AccessOptions): number | bigint;
   write(width: Width, offset: number, value: number | bigint, options?: AccessOptions): void;
   /** Goes on past cells that fault and says which they were. */
-  readBlock(shape: BlockShape, options?: AccessOptions): Block;
+  readBlock(shape: BlockShape, options?: BlockReadOptions): Block;
   /** Writes packed cells; stops at the first fault, which it throws with the cell's offset. */
   writeBlock(shape: BlockShape, from: Uint8Array, options?: AccessOptions): void;
   /** Reads one place until it matches or the iterations are used up, without a pause: microseconds, not seconds. */

@@ -125,6 +125,24 @@ test('a stride of 0 stays at one place, others step over cells', () => {
   assert.deepEqual([...region.readBlock({ offset: 0x40, width: 8, count: 3, stride: 0 }).bytes], [3, 3, 3]);
 });
 
+test('a block goes into memory of the caller, of which nothing is left in cells that were refused', () => {
+  for (const mmap of [true, false]) {
+    const transport = new MemfdTransport(0x2000, {}, 0x1000);
+    pwrite(transport.fd, Buffer.alloc(8, 0x11), 0xff8);
+    using device = new Device(transport, { mmap });
+    const own = Buffer.alloc(20, 0xff);
+    const block = device.region(0).readBlock({ offset: 0xff8, width: 32, count: 4 }, { into: own });
+    assert.equal(own.toString('hex'), '1111111111111111' + '0000000000000000' + 'ffffffff');
+    assert.deepEqual([block.bytes.buffer, block.bytes.byteLength], [own.buffer, 16]);
+    assert.deepEqual(
+      block.faults.map(({ index, count }) => [index, count]),
+      [[2, 2]],
+    );
+    const tooSmall = { into: own.subarray(5) };
+    assert.throws(() => device.region(0).readBlock({ offset: 0, width: 32, count: 4 }, tooSmall), /16 bytes, not 15/);
+  }
+});
+
 test('poll reads until it matches, and tells how often it read', () => {
   for (const mmap of [true, false]) {
     using device = new Device(new MemfdTransport(0x1000), { mmap });
