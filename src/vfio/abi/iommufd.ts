@@ -11,11 +11,19 @@ export const IOMMU_IOAS_ALLOC = iommufd(1);
 export const IOMMU_IOAS_IOVA_RANGES = iommufd(4);
 export const IOMMU_IOAS_MAP = iommufd(5);
 export const IOMMU_IOAS_UNMAP = iommufd(6);
+export const IOMMU_HWPT_ALLOC = iommufd(9);
 export const IOMMU_GET_HW_INFO = iommufd(10);
+export const IOMMU_HWPT_SET_DIRTY_TRACKING = iommufd(11);
+export const IOMMU_HWPT_GET_DIRTY_BITMAP = iommufd(12);
 
 export const IOMMU_IOAS_MAP_FIXED_IOVA = 1;
 export const IOMMU_IOAS_MAP_WRITEABLE = 2;
 export const IOMMU_IOAS_MAP_READABLE = 4;
+
+/** enum iommufd_hwpt_alloc_flags, iommufd_hwpt_set_dirty_tracking_flags and iommufd_hw_capabilities. */
+export const IOMMU_HWPT_ALLOC_DIRTY_TRACKING = 2;
+export const IOMMU_HWPT_DIRTY_TRACKING_ENABLE = 1;
+export const IOMMU_HW_CAP_DIRTY_TRACKING = 1n;
 
 /** struct iommu_destroy: size, id. */
 export function destroyRequest(id: number): Buffer {
@@ -89,7 +97,46 @@ export function ioasUnmapRequest(ioas: number, iova: bigint, size: number): Buff
   return bytes;
 }
 
-/** struct iommu_hw_info: size, flags, dev_id, data_len, data_uptr, out_data_type, reserved, out_capabilities. */
+/** struct iommu_hwpt_alloc: size, flags, dev_id, pt_id, out_hwpt_id, reserved, data_type, data_len, data_uptr, fault_id, reserved. */
+export function hwptAllocRequest(flags: number, deviceId: number, ioas: number): Buffer {
+  const bytes = request(48);
+  bytes.writeUInt32LE(flags, 4);
+  bytes.writeUInt32LE(deviceId, 8);
+  bytes.writeUInt32LE(ioas, 12);
+  return bytes;
+}
+
+export function allocatedHwpt(answer: Uint8Array): number {
+  return fixedPart(answer, 48, 'IOMMU_HWPT_ALLOC').readUInt32LE(16);
+}
+
+/** struct iommu_hwpt_set_dirty_tracking: size, flags, hwpt_id, reserved. */
+export function setDirtyTrackingRequest(hwpt: number, enable: boolean): Buffer {
+  const bytes = request(16);
+  bytes.writeUInt32LE(enable ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0, 4);
+  bytes.writeUInt32LE(hwpt, 8);
+  return bytes;
+}
+
+/**
+ * struct iommu_hwpt_get_dirty_bitmap: size, hwpt_id, flags, reserved, iova, length, page_size, data (the address of 64-bit words, one
+ * bit a page, the first bit for the page at iova). The kernel sets bits and clears none, and forgets what it told.
+ */
+export function dirtyBitmapRequest(
+  hwpt: number,
+  range: { readonly iova: bigint; readonly size: number; readonly pageSize: number },
+  address: bigint,
+): Buffer {
+  const bytes = request(48);
+  bytes.writeUInt32LE(hwpt, 4);
+  bytes.writeBigUInt64LE(range.iova, 16);
+  bytes.writeBigUInt64LE(BigInt(range.size), 24);
+  bytes.writeBigUInt64LE(BigInt(range.pageSize), 32);
+  bytes.writeBigUInt64LE(address, 40);
+  return bytes;
+}
+
+/** struct iommu_hw_info: size, flags, dev_id, data_len, data_uptr, out_data_type, out_max_pasid_log2, reserved, out_capabilities. */
 export function hwInfoRequest(deviceId: number, dataLength: number, dataAddress: bigint): Buffer {
   const bytes = request(40);
   bytes.writeUInt32LE(deviceId, 8);
@@ -104,6 +151,8 @@ export interface IommuHardware {
   readonly typeNumber: number;
   /** enum iommufd_hw_capabilities; bit 0: dirty tracking. */
   readonly capabilities: bigint;
+  /** Bits of a PASID that the device and the IOMMU can use; 0 where none, or where the kernel does not tell (before 6.15). */
+  readonly pasidBits: number;
   readonly data: Uint8Array;
 }
 
@@ -116,6 +165,7 @@ export function decodeHwInfo(answer: Uint8Array, data: Uint8Array): IommuHardwar
   return {
     type: hardwareTypes[typeNumber] ?? 'unknown',
     typeNumber,
+    pasidBits: info.readUInt8(28),
     capabilities: info.readBigUInt64LE(32),
     data: data.subarray(0, Math.min(info.readUInt32LE(12), data.byteLength)),
   };

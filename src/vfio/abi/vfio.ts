@@ -246,6 +246,11 @@ export function bindIommufdRequest(iommufd: number): Buffer {
   return bytes;
 }
 
+/** The id that iommufd gave the device, from an answered bindIommufdRequest. */
+export function boundDeviceId(answer: Uint8Array): number {
+  return fixedPart(answer, 16, 'VFIO_DEVICE_BIND_IOMMUFD').readUInt32LE(12);
+}
+
 /** struct vfio_device_attach_iommufd_pt: argsz, flags, pt_id of an IOAS or a hardware page table. */
 export function attachIommufdRequest(pageTable: number): Buffer {
   const bytes = request(12);

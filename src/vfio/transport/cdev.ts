@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   attachIommufdRequest,
   bindIommufdRequest,
+  boundDeviceId,
   VFIO_DEVICE_ATTACH_IOMMUFD_PT,
   VFIO_DEVICE_BIND_IOMMUFD,
 } from '../abi/vfio.js';
@@ -53,9 +54,11 @@ export function openCdev(device: BusDevice, roots: Roots): KernelDevice {
         },
       }),
     );
-    const bound = ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, bindIommufdRequest(iommufd));
-    checked('VFIO_DEVICE_BIND_IOMMUFD', device.name, bound, (errno) => bindMeaning(errno, device, node, roots));
-    const dma = new IommufdPort(iommufd, device.name);
+    const binding = bindIommufdRequest(iommufd);
+    checked('VFIO_DEVICE_BIND_IOMMUFD', device.name, ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, binding), (errno) =>
+      bindMeaning(errno, device, node, roots),
+    );
+    const dma = new IommufdPort(iommufd, device.name, { fd, id: boundDeviceId(binding) });
     const attached = ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, attachIommufdRequest(dma.ioas));
     checked('VFIO_DEVICE_ATTACH_IOMMUFD_PT', device.name, attached, attachMeaning);
     return new KernelDevice({

@@ -1,3 +1,4 @@
+import type { IommuHardware } from '../abi/iommufd.js';
 import { encodeIrqSet } from '../abi/irq-set.js';
 import {
   answeredSize,
@@ -26,6 +27,7 @@ import { kernelSplits, type KernelAccess } from './kernel-splits.js';
 import { findMsixTable, type MsixTable } from './msix-table.js';
 import type {
   DeviceInfo,
+  Dirty,
   DmaLimits,
   DmaMapping,
   IrqAction,
@@ -40,6 +42,9 @@ export interface DmaPort {
   limits(): DmaLimits;
   map(mapping: DmaMapping): void;
   unmap(iova: bigint, size: number): void;
+  /** What the kernel tells of the IOMMU's own words; undefined where it does not. */
+  hardware?(): IommuHardware | undefined;
+  dirty(iova: bigint, size: number): Dirty | string;
 }
 
 /** Tells when the kernel takes a device's node away; the returned function ends the watch. */
@@ -240,6 +245,16 @@ export class KernelDevice implements Transport {
   dmaUnmap(iova: bigint, size: number): void {
     this.#open('unmap from DMA');
     this.#dma.unmap(iova, size);
+  }
+
+  iommuHardware(): IommuHardware | undefined {
+    this.#open('ask for the IOMMU');
+    return this.#dma.hardware?.();
+  }
+
+  dirty(iova: bigint, size: number): Dirty | string {
+    this.#open('ask for dirty pages');
+    return this.#dma.dirty(iova, size);
   }
 
   onLost(listener: (reason: FailureDetails) => void): void {

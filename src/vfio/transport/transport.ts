@@ -1,3 +1,4 @@
+import type { IommuHardware } from '../abi/iommufd.js';
 import type { FailureDetails } from '../errors.js';
 
 /** The way in by which a device was opened. */
@@ -50,6 +51,15 @@ export interface IrqInfo {
 
 /** The ACTION of VFIO_DEVICE_SET_IRQS. */
 export type IrqAction = 'mask' | 'unmask' | 'trigger';
+
+/** Pages that the IOMMU saw the device write. */
+export interface Dirty {
+  readonly pageSize: number;
+  /** Byte offsets of the pages in the range that was asked for, ascending. */
+  readonly offsets: readonly number[];
+  /** The tracking began with this call: nothing is known of earlier writes, and `offsets` is empty. */
+  readonly began: boolean;
+}
 
 /**
  * The DATA of VFIO_DEVICE_SET_IRQS: 'none' acts on every vector of the range (count 0 with 'trigger' tears down), 'bool' on
@@ -124,6 +134,13 @@ export interface Transport {
   dmaLimits(): DmaLimits;
   dmaMap(mapping: DmaMapping): void;
   dmaUnmap(iova: bigint, size: number): void;
+  /** The words of the IOMMU behind the device, where the way in tells them: iommufd's IOMMU_GET_HW_INFO. */
+  iommuHardware?(): IommuHardware | undefined;
+  /**
+   * The pages of a mapped range that the IOMMU saw written to since the last call that asked for them; the first call switches the
+   * tracking on. A string says why this way in, or this IOMMU, cannot tell.
+   */
+  dirty?(iova: bigint, size: number): Dirty | string;
 
   /** Calls back, once, on the event loop when the device or its server goes away. */
   onLost(listener: (reason: FailureDetails) => void): void;

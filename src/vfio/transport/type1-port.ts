@@ -57,6 +57,10 @@ export class Type1Port implements DmaPort {
     if (unmappedBytes(request) === BigInt(size)) return;
     throw new VfioError({ operation: 'VFIO_IOMMU_UNMAP_DMA', device: this.#device, ...noMapping(iova, size) });
   }
+  /** VFIO_IOMMU_DIRTY_PAGES calls every page dirty that is pinned for an IOMMU: it is no tracking of what was written. */
+  dirty(): string {
+    return "a container's type1 IOMMU counts every mapped page as dirty; where the IOMMU tracks them, --via cdev tells";
+  }
 }
 
 /** The port of a no-IOMMU group: there is nothing to map, the device sees physical memory. */
@@ -77,6 +81,10 @@ export class NoIommuPort implements DmaPort {
 
   unmap(): void {
     throw this.#none('unmap from DMA');
+  }
+
+  dirty(): string {
+    return 'there is no IOMMU that could see what the device writes';
   }
 
   #none(operation: string): VfioError {
