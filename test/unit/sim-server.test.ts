@@ -38,9 +38,9 @@ const EOPNOTSUPP = 95;
 
 const CONFIG = 7;
 
-function region(region: number, offset: number | bigint, count: number, data: Uint8Array = new Uint8Array(0)): Buffer {
+function region(index: number, offset: number | bigint, count: number, data = new Uint8Array(0)): Buffer {
   const payload = Buffer.alloc(REGION_ACCESS_SIZE + data.length);
-  encodeRegionAccess(payload, 0, region, offset, count);
+  encodeRegionAccess(payload, 0, index, offset, count);
   payload.set(data, REGION_ACCESS_SIZE);
   return payload;
 }
@@ -305,6 +305,7 @@ test('malformed interrupt requests are refused, and keep nothing', async () => {
   assert.equal(wire.errno(Command.DEVICE_SET_IRQS, beside(1, 0, 1), [irq, irq]), EINVAL, 'an fd too many');
   assert.equal(wire.errno(Command.DEVICE_SET_IRQS, beside(9, 0, 1), [irq]), EINVAL);
   assert.equal(wire.errno(Command.DEVICE_SET_IRQS, beside(1, 0, 0xffffffff)), EINVAL);
+  assert.equal(wire.errno(Command.DEVICE_SET_IRQS, beside(1, 0, 0)), EINVAL, 'no vector at all');
   const file = memfd('no eventfd', 4096).value;
   assert.equal(wire.errno(Command.DEVICE_SET_IRQS, beside(1, 0, 1), [file]), EINVAL);
   close(file);

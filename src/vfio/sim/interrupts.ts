@@ -123,6 +123,7 @@ export class Interrupts {
   }
 
   #install(irq: Irq, set: IrqSet, fds: readonly number[]): void {
+    if (set.count === 0) throw refused('no vector is named');
     const other = this.#irqs.find((one) => one !== irq && isPciInterrupt(one) && one.eventfds.length > 0);
     if (isPciInterrupt(irq) && other !== undefined) throw refused('another kind of interrupt is enabled');
     const enabling = irq.eventfds.length === 0;
@@ -173,6 +174,8 @@ export class Interrupts {
     if (fd !== undefined) requireEventFd(fd);
     this.#dropUnmask(irq);
     if (fd === undefined) return;
+    // The client may take its own signal back between our being woken and our reading it.
+    libc.setNonBlocking(fd, true);
     const ready = libc.onReadable(fd, () => {
       if (libc.eventfdTake(fd) === 0n) return;
       irq.masked = false;
