@@ -38,7 +38,7 @@ const EOPNOTSUPP = 95;
 
 const CONFIG = 7;
 
-function region(index: number, offset: number | bigint, count: number, data = new Uint8Array(0)): Buffer {
+function region(index: number, offset: number | bigint, count: number, data: Uint8Array = new Uint8Array(0)): Buffer {
   const payload = Buffer.alloc(REGION_ACCESS_SIZE + data.length);
   encodeRegionAccess(payload, 0, index, offset, count);
   payload.set(data, REGION_ACCESS_SIZE);
