@@ -1,0 +1,98 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { buildFolder } from '../project.js';
+
+/** How long one step of the tool may take. Guests are slow, and slower on a machine under load. */
+const PATIENCE_MS = 60_000;
+
+/** The built tool's program. */
+export const toolPath = join(buildFolder, 'src/repl/main.js');
+
+/** What became of a run. */
+export interface Ran {
+  /** Null where a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A vfiodbg process in the guest: the built tool, as a user runs it. */
+export class Tool {
+  stdout = '';
+  stderr = '';
+  readonly #args: readonly string[];
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #closed: Promise<number | null>;
+  #over = false;
+  /** Looks again whenever something was printed, and at the end. */
+  #look: () => void = () => undefined;
+
+  constructor(args: readonly string[]) {
+    this.#args = args;
+    this.#child = spawn(process.execPath, [toolPath, ...args]);
+    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      this.#look();
+    });
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#look();
+    });
+    // The tool may end before it has read all that was typed.
+    this.#child.stdin.on('error', () => undefined);
+    this.#closed = new Promise((done) => {
+      this.#child.once('close', (code) => {
+        this.#over = true;
+        this.#look();
+        done(code);
+      });
+    });
+  }
+
+  type(line: string): void {
+    this.#child.stdin.write(`${line}\n`);
+  }
+
+  /** Resolves when what was printed on `stream` matches. */
+  async printed(stream: 'stdout' | 'stderr', wanted: RegExp): Promise<void> {
+    const outcome = new Promise<void>((done, fail) => {
+      this.#look = () => {
+        if (wanted.test(this[stream])) done();
+        else if (this.#over) fail(new Error(this.#account(`it ended without ${String(wanted)} on ${stream}`)));
+      };
+    });
+    this.#look();
+    await this.#inTime(outcome, `no ${String(wanted)} on ${stream}`);
+  }
+
+  /** Closes standard input and waits for the end. */
+  async ended(): Promise<Ran> {
+    this.#child.stdin.end();
+    const code = await this.#inTime(this.#closed, 'no end');
+    return { code, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  async #inTime<T>(work: Promise<T>, complaint: string): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, fail) => {
+      timer = setTimeout(() => {
+        this.#child.kill('SIGKILL');
+        fail(new Error(this.#account(`${complaint} after ${PATIENCE_MS / 1000} s`)));
+      }, PATIENCE_MS);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #account(what: string): string {
+    return `vfiodbg ${this.#args.join(' ')}: ${what}\n--- stdout\n${this.stdout}\n--- stderr\n${this.stderr}`;
+  }
+}
+
+/** Runs vfiodbg to its end. */
+export function vfiodbg(...args: readonly string[]): Promise<Ran> {
+  return new Tool(args).ended();
+}
