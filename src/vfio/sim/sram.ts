@@ -58,6 +58,14 @@ function expressCapability(offset: number): Capability {
   return { offset, id: CAP_EXPRESS, body: [...body], writable };
 }
 
+/** Advanced Error Reporting with the severities and masks that the specification gives at power-on (7.10). */
+function errorReporting(): number[] {
+  const body = Buffer.alloc(0x44);
+  body.writeUInt32LE(0x00462030, 8);
+  body.writeUInt32LE(0x00002000, 16);
+  return [...body];
+}
+
 const serialNumber = [0x01, 0x00, 0x00, 0xff, 0xfe, 0x11, 0x34, 0x12];
 
 const capabilities: readonly Capability[] = [
@@ -65,7 +73,7 @@ const capabilities: readonly Capability[] = [
   msiCapability(0x50, MSI_LOG2_VECTORS),
   msixCapability(0x68, VECTORS, 2, PAGE, PAGE + 0x800),
   expressCapability(0x80),
-  { offset: 0x100, id: 0x0001, body: Array<number>(0x44).fill(0), extended: { version: 2 } },
+  { offset: 0x100, id: 0x0001, body: errorReporting(), extended: { version: 2 } },
   { offset: 0x148, id: 0x0003, body: serialNumber, extended: { version: 1 } },
 ];
 
