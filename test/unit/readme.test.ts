@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { spawn } from '@lydell/node-pty';
+import { commandModules } from '../../src/repl/commands/index.js';
+import { referenceMarkdown } from '../../src/repl/reference.js';
+import { Registry } from '../../src/repl/registry.js';
+
+const readmePath = 'README.md';
+const readme = readFileSync(readmePath, 'utf8');
+const main = new URL('../../src/repl/main.js', import.meta.url).pathname;
+const prompt = 'sim:edu region0> ';
+
+/** The session in README's first console block: what is typed at each prompt, and what is shown for it. */
+function firstSession(): { typed: string; shown: string }[] {
+  const [, block = ''] = /```console\n([^`]*)```/.exec(readme) ?? [];
+  return block
+    .split(prompt)
+    .slice(1)
+    .map((part) => {
+      const end = part.indexOf('\n');
+      return { typed: part.slice(0, end), shown: part.slice(end + 1).trimEnd() };
+    });
+}
+
+test("README's first session can be repeated word for word at a terminal", { timeout: 60_000 }, async (t) => {
+  const session = firstSession();
+  assert.ok(session.length >= 8);
+  const home = mkdtempSync(join(tmpdir(), 'vfiodbg-readme-'));
+  const env = { ...process.env, TERM: 'dumb', NO_COLOR: '1', HOME: home };
+  const pty = spawn(process.execPath, [main, 'sim:edu'], { cols: 200, rows: 50, env });
+  t.after(() => {
+    pty.kill();
+    rmSync(home, { recursive: true });
+  });
+  let text = '';
+  pty.onData((data) => (text += data));
+  const promptFrom = async (from: number): Promise<number> => {
+    while (!text.includes(prompt, from)) {
+      assert.ok(!t.signal.aborted, `no prompt; so far: ${text}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return text.indexOf(prompt, from);
+  };
+  let at = (await promptFrom(0)) + prompt.length;
+  for (const { typed, shown } of session) {
+    pty.write(`${typed}\r`);
+    const next = await promptFrom(at);
+    const [echo, ...answer] = text.slice(at, next).replaceAll('\r', '').trimEnd().split('\n');
+    assert.equal(echo, typed);
+    // The interrupt is announced in the words of irq wait's answer, some time before it.
+    const announced = answer.indexOf('msi');
+    if (answer.lastIndexOf('msi') > announced) answer.splice(announced, 1);
+    assert.equal(answer.join('\n'), shown);
+    at = next + prompt.length;
+  }
+});
+
+test("README's table of commands is what the declarations make of it", async () => {
+  const made = referenceMarkdown(await new Registry(commandModules).loadAll());
+  const [before = '', rest = ''] = readme.split(/(?<=<!-- commands: [^\n]*-->\n)/);
+  const after = rest.slice(rest.indexOf('<!-- end of commands -->'));
+  const wanted = `${before}\n${made}\n${after}`;
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(readmePath, wanted);
+  else assert.equal(readme, wanted, 'UPDATE_GOLDEN=1 npm test rewrites it');
+});
+
+test('every script that ships is in README', () => {
+  for (const script of readdirSync('scripts')) assert.ok(readme.includes(`\`${script}\``), script);
+});
