@@ -53,7 +53,8 @@ export class Wire {
     payload: Uint8Array,
     options: { fds?: readonly number[]; flags?: number; id?: number; size?: number } = {},
   ): number {
-    const id = options.id ?? this.#nextId++;
+    const id = options.id ?? this.#nextId;
+    this.#nextId = (id + 1) & 0xffff;
     const message = Buffer.alloc(HEADER_SIZE + payload.length);
     const size = options.size ?? message.length;
     encodeHeader(message, { id, command, size, flags: options.flags ?? TYPE_COMMAND, errno: 0 });
