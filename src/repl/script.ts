@@ -92,7 +92,7 @@ async function* linesOf(source: AsyncIterable<Buffer>, name: string): AsyncGener
     for await (const piece of source) {
       let text = decoder.write(piece);
       if (first && text.startsWith('\ufeff')) text = text.slice(1);
-      first = false;
+      first &&= text === '';
       const lines = text.split('\n');
       const last = lines.pop() ?? '';
       if (lines.length > 0) {

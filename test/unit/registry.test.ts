@@ -13,10 +13,9 @@ const registry = new Registry(commandModules);
 const commands = await registry.loadAll();
 
 test('the index names what the modules declare: commands, aliases, and nothing else', async () => {
-  for (const { names, load } of commandModules) {
-    const declared = (await load()).commands.map(({ name, aliases }) => [name, ...aliases]);
-    const indexed = names.map((each) => [...each]);
-    assert.deepEqual(indexed.toSorted(), declared.toSorted());
+  for (const module of commandModules) {
+    const declared = (await module.load()).commands.map(({ name, aliases }) => [name, ...aliases].join());
+    assert.deepEqual(module.names.map((names) => names.join()).sort(), declared.sort());
   }
 });
 

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { commandLineHelp, parseCommandLine } from '../../src/repl/cli.js';
+import { UsageError } from '../../src/repl/usage-error.js';
+
+test('-c and -x keep their order', () => {
+  const request = parseCommandLine(['-c', 'a', '-x', 'b.vfio', '--command=c', 'sim:edu', '-cd']);
+  assert.ok(request.kind === 'session');
+  assert.equal(request.device, 'sim:edu');
+  assert.deepEqual(
+    request.steps.map((step) => (step.kind === 'command' ? step.line : `@${step.path}`)),
+    ['a', '@b.vfio', 'c', 'd'],
+  );
+});
+
+test('no word at all is a prompt without a device', () => {
+  assert.deepEqual(parseCommandLine([]), {
+    kind: 'session',
+    device: undefined,
+    steps: [],
+    interactive: false,
+    json: false,
+    js: false,
+    readOnly: false,
+    dryRun: false,
+    keepGoing: false,
+    via: undefined,
+    timeoutMs: undefined,
+    colour: true,
+  });
+});
+
+test('every switch arrives', () => {
+  const request = parseCommandLine(
+    '-i -n -k --json --js --read-only --no-color --via cdev --timeout 250ms 0000:01:00.0'.split(' '),
+  );
+  assert.deepEqual(request, {
+    kind: 'session',
+    device: '0000:01:00.0',
+    steps: [],
+    interactive: true,
+    json: true,
+    js: true,
+    readOnly: true,
+    dryRun: true,
+    keepGoing: true,
+    via: 'cdev',
+    timeoutMs: 250,
+    colour: false,
+  });
+});
+
+test('serve, list, help and version', () => {
+  assert.deepEqual(parseCommandLine(['serve', 'sim:edu', '--socket', '/tmp/s']), {
+    kind: 'serve',
+    model: 'edu',
+    socket: '/tmp/s',
+  });
+  const list = parseCommandLine(['list', '--json']);
+  assert.ok(list.kind === 'session' && list.json);
+  assert.deepEqual(list.steps, [{ kind: 'command', line: 'devices' }]);
+  assert.deepEqual(parseCommandLine(['--help', 'sim:edu']), { kind: 'help' });
+  assert.deepEqual(parseCommandLine(['--version']), { kind: 'version' });
+});
+
+test('what is wrong says what to do', () => {
+  const cases: [argv: string[], message: RegExp, hint?: RegExp][] = [
+    [['--jsno'], /no option --jsno/, /--json/],
+    [['-z'], /no option -z/, /--help/],
+    [['-c'], /-c needs a value/],
+    [['--json=1'], /takes no value/],
+    [['sim:edu', 'peek'], /one word too many/, /-c 'peek' sim:edu/],
+    [['--via', 'magic'], /no way in/, /group or --via cdev/],
+    [['--timeout', '5'], /no duration/, /5s/],
+    [['--timeout', '5s', '--timeout', '6s'], /given twice/],
+    [['serve'], /needs a simulated device/],
+    [['serve', 'sim:edu'], /needs --socket/],
+    [['serve', '0000:01:00.0', '--socket', 'x'], /cannot serve/],
+    [['--socket', 'x', 'sim:edu'], /--socket is for serve/],
+    [[''], /DEVICE is empty/],
+  ];
+  for (const [argv, message, hint] of cases) {
+    assert.throws(
+      () => parseCommandLine(argv),
+      (error) => {
+        assert.ok(error instanceof UsageError, String(error));
+        assert.match(error.message, message);
+        if (hint) assert.match(error.hint ?? '', hint);
+        return true;
+      },
+    );
+  }
+});
+
+test('--help speaks of every option', () => {
+  for (const option of ['-c', '-x', '-i', '--json', '--read-only', '-n', '-k', '--via', '--socket', '--version']) {
+    assert.ok(commandLineHelp().includes(option), option);
+  }
+  for (const line of commandLineHelp().split('\n')) assert.ok(line.length <= 120, line);
+});

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../src/repl/main.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-cli-'));
+after(() => rmSync(folder, { recursive: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const environment = { ...process.env, NO_COLOR: undefined, VFIODBG_DEBUG: undefined };
+
+function begin(args: readonly string[], stdin: 'pipe' | 'ignore' = 'ignore'): ChildProcess {
+  return spawn(process.execPath, [main, ...args], { stdio: [stdin, 'pipe', 'pipe'], env: environment, cwd: folder });
+}
+
+async function ended(child: ChildProcess): Promise<Ended> {
+  let [out, err] = ['', ''];
+  child.stdout?.on('data', (piece: Buffer) => (out += piece.toString()));
+  child.stderr?.on('data', (piece: Buffer) => (err += piece.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.doesNotMatch(err, /\n\s+at |internal error/, 'never a stack trace');
+  return { code, out, err };
+}
+
+function run(...args: string[]): Promise<Ended> {
+  return ended(begin(args));
+}
+
+/** With `input` on standard input. */
+function fed(input: string | Buffer, ...args: string[]): Promise<Ended> {
+  const child = begin(args, 'pipe');
+  child.stdin?.end(input);
+  return ended(child);
+}
+
+/** Resolves when standard error or output says `text`. */
+function says(child: ChildProcess, text: string): Promise<void> {
+  let said = '';
+  return new Promise((resolve) => {
+    const take = (piece: Buffer): void => {
+      said += piece.toString();
+      if (said.includes(text)) resolve();
+    };
+    child.stdout?.on('data', take);
+    child.stderr?.on('data', take);
+  });
+}
+
+test('answers go to standard output, all else to standard error; without colour where there is no terminal', async () => {
+  const { code, out, err } = await run('-c', 'peek region0 0x0', '-c', 'echo done', 'sim:edu');
+  assert.deepEqual({ code, out, err }, { code: 0, out: 'region0+0x0: 0x010000ed\ndone\n', err: '' });
+});
+
+test('exit codes: 1 a command failed, 2 usage, 3 an expectation, 4 no such device', async () => {
+  const results = await Promise.all([
+    run('-c', 'peek region0 1', '-c', 'echo no', 'sim:edu'),
+    run('-c', 'nope', 'sim:edu'),
+    run('--nope'),
+    run('-c', 'expect region0 0 == 1', 'sim:edu'),
+    run('-c', 'echo no', '0000:ff:1f.7'),
+    run('-c', 'echo no', '/nonexistent/socket'),
+    run('-c', 'echo no', 'sim:nope'),
+    run('-c', 'echo no', 'snapshot:/nonexistent'),
+    run('-x', '/nonexistent.vfio', 'sim:edu'),
+    run('--read-only', '-c', 'poke region0 4 1', 'sim:edu'),
+  ]);
+  assert.deepEqual(
+    results.map(({ code }) => code),
+    [1, 2, 2, 3, 4, 4, 4, 4, 1, 1],
+  );
+  for (const { out, err } of results) {
+    assert.equal(out, '');
+    assert.match(err, /^error: /);
+  }
+});
+
+test('a wrong line is underlined, and a failed read prints no number', async () => {
+  const { out, err } = await run('-c', 'peek regoin0 0', 'sim:edu');
+  assert.equal(out, '');
+  assert.match(err, /\n {2}peek regoin0 0\n {7}\^{7}\n {2}try: did you mean region0\?/);
+  const refused = await run('-c', 'peek region0 0x100000', 'sim:edu');
+  assert.equal(refused.out, '');
+  assert.match(refused.err, /past the end/);
+});
+
+test('-k goes on, and the exit code is that of the first failure', async () => {
+  const { code, out, err } = await run('-k', '-c', 'expect region0 0 == 1', '-c', 'nope', '-c', 'echo on', 'sim:edu');
+  assert.deepEqual([code, out], [3, 'on\n']);
+  assert.equal(err.match(/^error: /gm)?.length, 2);
+});
+
+test('standard input is a script where it is no terminal, with the line in its errors', async () => {
+  const { code, out, err } = await fed('echo a\n\npeek region0 1\necho b\n', 'sim:edu');
+  assert.deepEqual([code, out], [1, 'a\n']);
+  assert.match(err, /^error: standard input:3: read region0\+0x1/);
+  assert.deepEqual(await fed('echo alone'), { code: 0, out: 'alone\n', err: '' }, 'without a device');
+  assert.deepEqual(await fed('', 'sim:edu'), { code: 0, out: '', err: '' }, 'empty');
+  const binary = await fed(Buffer.from([0x65, 0x80, 0x0a]), 'sim:edu');
+  assert.equal(binary.code, 2);
+  assert.match(binary.err, /standard input:1: the line holds bytes that are no UTF-8/);
+  const long = await fed(`echo ${'x'.repeat(1_000_000)}\npeek ${'('.repeat(1_000_000)}\n`, 'sim:edu');
+  assert.deepEqual([long.code, long.out.length], [2, 1_000_001]);
+  assert.ok(long.err.length < 1000, 'an error shows the neighbourhood, not the megabyte');
+});
+
+test('standard input closed is an empty one', async () => {
+  const child = spawn('/bin/sh', ['-c', '"$0" "$1" sim:edu <&-', process.execPath, main], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  assert.deepEqual(await ended(child), { code: 0, out: '', err: '' });
+});
+
+test('--json is one line a view, and one line an error', async () => {
+  const { out, err } = await run('--json', '-c', 'peek region0 0; echo "a\\e[2J"', '-c', 'peek region0 1', 'sim:edu');
+  const lines = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(lines[0], { kind: 'read', space: 'region0', offset: 0, width: 32, value: 0x010000ed });
+  assert.equal(lines[1]?.['kind'], 'text');
+  const { error } = JSON.parse(err) as { error: Record<string, unknown> };
+  assert.deepEqual([error['kind'], error['space'], error['offset']], ['access', 'region0', 1]);
+  assert.ok(!out.includes('\u001b'), 'nothing in it moves a cursor');
+});
+
+test('-n makes no access, --js prints JavaScript', async () => {
+  const [dry, js] = await Promise.all([
+    run('-n', '-c', 'poke region0 4 5', 'sim:edu'),
+    run('--js', '-c', 'poke region0 4 5', 'sim:edu'),
+  ]);
+  assert.equal(dry.out, 'would write region0+0x4 (32 bits) <- 0x5\n');
+  assert.equal(js.out, "device.region('region0').write32(0x4, 0x5)\n");
+});
+
+test('a script of many lines and much output goes through a pipe whole', async () => {
+  const path = join(folder, 'many.vfio');
+  writeFileSync(path, 'peek region0 0x0\n'.repeat(20_000));
+  const { code, out } = await run('-x', path, 'sim:sram');
+  assert.equal(code, 0);
+  assert.equal(out.split('\n').length, 20_001);
+  assert.equal(new Set(out.split('\n').slice(0, -1)).size, 1);
+});
+
+test('a reader that goes away ends it quietly', async () => {
+  const path = join(folder, 'endless.vfio');
+  writeFileSync(path, 'dump region0 0..0x8000\n'.repeat(2000));
+  const child = begin(['-x', path, 'sim:sram']);
+  child.stdout?.once('data', () => child.stdout?.destroy());
+  let err = '';
+  child.stderr?.on('data', (piece: Buffer) => (err += piece.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.deepEqual([code, err], [141, '']);
+});
+
+test('an output that takes no more is an error', async () => {
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, [main, '-c', 'echo x'], { stdio: ['ignore', full, 'pipe'] });
+  closeSync(full);
+  const { code, err } = await ended(child);
+  assert.equal(code, 1);
+  assert.match(err, /ENOSPC/);
+});
+
+test('SIGINT ends it with 130, SIGTERM with 143, while a command runs', async () => {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const child = begin(['-c', 'echo waiting; wait region0 0 == 1 --timeout 60s', 'sim:edu']);
+    const end = ended(child);
+    await says(child, 'waiting');
+    child.kill(signal);
+    assert.deepEqual(await end, { code, out: 'waiting\n', err: '' }, signal);
+  }
+});
+
+test('serve offers a device that another process opens', async () => {
+  const path = join(folder, 'edu.sock');
+  const server = begin(['serve', 'sim:edu', '--socket', path]);
+  const end = ended(server);
+  await says(server, 'is served at');
+  const client = await run('-c', 'peek region0 0', path);
+  assert.deepEqual([client.code, client.out], [0, 'region0+0x0: 0x010000ed\n']);
+  server.kill('SIGTERM');
+  assert.equal((await end).code, 143);
+});
+
+test('--help and --version', async () => {
+  const [help, version] = await Promise.all([run('--help'), run('--version')]);
+  assert.match(help.out, /Exit codes/);
+  assert.match(version.out, /^vfiodbg \d+\.\d+\.\d+\n$/);
+});
