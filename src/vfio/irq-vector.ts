@@ -35,6 +35,8 @@ export class IrqVector {
   lastNs: number | undefined;
   /** When the last unmask was made, until the next signal. */
   unmaskedNs: number | undefined;
+  /** The sequence number that the journal's next entry had then. */
+  unmaskedAt = 0;
   /** Signals in a row that came right after an automatic unmask. */
   refires = 0;
   /** Call times of software triggers whose signals have not come yet. */

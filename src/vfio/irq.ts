@@ -205,6 +205,7 @@ export class Irq {
       one.refires = 0;
       this.#host.journal.note('irq-control', `${this.label(one.number)}: unmasked`);
     }
+    one.unmaskedAt = this.#host.journal.recorded;
     if (storm) {
       this.#host.pump().rearm(one.source);
       if (!this.info.maskable) this.#set('trigger', one.number, 1, { type: 'eventfds', fds: [one.fd] });
@@ -295,15 +296,15 @@ export class Irq {
     journal.note('irq', `${label}${times}${by}`, { irq: this.name, vector: vector.number, count, software }, timeNs);
     this.#host.signalled({ irq: this, vector: vector.number, count, software, timeNs });
     for (const waiter of this.#waiters) waiter.look();
-    if (vector.masked === 'fired') this.#refired(vector, timeNs);
+    if (vector.masked === 'fired') this.#refired(vector, timeNs, software < count);
   }
 
-  /** A level that is asserted again right after its unmask: tells, or re-arms where that was asked for. */
-  #refired(vector: IrqVector, timeNs: number): void {
+  /** A level that the device asserts right after its unmask: tells, or re-arms where that was asked for. */
+  #refired(vector: IrqVector, timeNs: number, byDevice: boolean): void {
     const label = this.label(vector.number);
     const unmasked = vector.unmaskedNs;
     vector.unmaskedNs = undefined;
-    const soon = unmasked !== undefined && timeNs - unmasked < REFIRE_NS;
+    const soon = byDevice && unmasked !== undefined && timeNs - unmasked < REFIRE_NS;
     vector.refires = soon ? vector.refires + 1 : 0;
     const advice = `it is masked again; acknowledge it in the device, then irq unmask ${this.name}`;
     if (this.#rearm === 'auto' && vector.refires < REFIRES) this.#unmaskOne(vector, true);
@@ -312,7 +313,17 @@ export class Irq {
       this.#host.report(
         `${label} was still asserted after ${REFIRES} unmasks in a row: ${advice}, and irq rearm ${this.name} auto`,
       );
-    } else if (soon && vector.refires === 1) this.#host.report(`${label} is still asserted after unmask: ${advice}`);
+    } else if (soon && vector.refires === 1 && !this.#touchedSince(vector.unmaskedAt)) {
+      this.#host.report(`${label} is still asserted after unmask: ${advice}`);
+    }
+  }
+
+  /** Whether the device was accessed from that entry of the journal on: its interrupt may then be a new one. */
+  #touchedSince(sequence: number): boolean {
+    for (const { kind } of this.#host.journal.entries(sequence)) {
+      if (kind === 'write' || kind === 'write-block' || kind === 'read' || kind === 'read-block') return true;
+    }
+    return false;
   }
 
   #stormed(vector: IrqVector, storm: Storm): void {
