@@ -79,7 +79,8 @@ export class Prompt {
       return;
     }
     this.#server.setPrompt(this.#promptText());
-    done();
+    // The prompt comes back once the lines that were typed ahead are done.
+    if (this.#pending === 0) done();
   }
 
   async #run(line: string): Promise<void> {

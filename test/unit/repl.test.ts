@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type IPty, spawn } from '@lydell/node-pty';
+
+const main = fileURLToPath(new URL('../../src/repl/main.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-repl-'));
+const terminals: Terminal[] = [];
+after(() => {
+  for (const terminal of terminals) terminal.kill();
+  rmSync(folder, { recursive: true });
+});
+
+const prompt = 'sim:edu region0> ';
+// oxlint-disable-next-line no-control-regex
+const controls = /\u001b\[[0-9;?]*[A-Za-z]/g;
+
+/** A prompt on a terminal of its own, with a home of its own. */
+class Terminal {
+  readonly home: string;
+  readonly #pty: IPty;
+  readonly #exit: Promise<number>;
+  #seen = '';
+  #wake: (() => void) | undefined;
+
+  constructor(args: readonly string[] = ['sim:edu'], home = join(folder, `home${terminals.length}`)) {
+    terminals.push(this);
+    mkdirSync(home, { recursive: true });
+    this.home = home;
+    const env = { ...process.env, HOME: home, NO_COLOR: '1', TERM: 'xterm-256color' };
+    this.#pty = spawn(process.execPath, [main, ...args], { cols: 80, rows: 24, env, cwd: folder });
+    this.#exit = new Promise((resolve) => {
+      this.#pty.onExit(({ exitCode }) => resolve(exitCode));
+    });
+    this.#pty.onData((data) => {
+      this.#seen += data;
+      this.#wake?.();
+    });
+  }
+
+  /** What came, up to and with `text`, taken; a missing `text` is told with what came in its stead. */
+  async until(text: string): Promise<string> {
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      const plain = this.#seen.replace(controls, '');
+      const at = plain.indexOf(text);
+      if (at >= 0) {
+        this.#seen = plain.slice(at + text.length);
+        return plain.slice(0, at + text.length);
+      }
+      const left = deadline - Date.now();
+      assert.ok(left > 0, `${JSON.stringify(text)} did not come, but ${JSON.stringify(plain)}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** What is there that nobody has taken, control sequences included. */
+  get raw(): string {
+    return this.#seen;
+  }
+
+  type(keys: string): void {
+    this.#pty.write(keys);
+  }
+
+  /** Types a line and takes everything up to the next prompt. */
+  async enter(line: string, next = prompt): Promise<string> {
+    this.type(`${line}\r`);
+    await this.until(line);
+    return (await this.until(next)).slice(0, -next.length).trim();
+  }
+
+  /** Leaves by Ctrl-D. @returns the exit code. */
+  async leave(): Promise<number> {
+    this.type('\u0004');
+    return this.#exit;
+  }
+
+  /** Ends it where a test that failed has left it. */
+  kill(): void {
+    this.#pty.kill('SIGKILL');
+  }
+
+  get exit(): Promise<number> {
+    return this.#exit;
+  }
+}
+
+async function opened(...args: ConstructorParameters<typeof Terminal>): Promise<Terminal> {
+  const terminal = new Terminal(...args);
+  await terminal.until(prompt);
+  return terminal;
+}
+
+test('typing: answers, errors, and the prompt that names device and space', async () => {
+  const terminal = await opened();
+  assert.equal(await terminal.enter('peek region0 0'), 'region0+0x0: 0x010000ed');
+  assert.match(await terminal.enter('pek'), /there is no command "pek"/);
+  assert.match(await terminal.enter('use config', 'sim:edu config> '), /^$/);
+  assert.match(await terminal.enter('close', 'vfiodbg> '), /closed/);
+  assert.equal(await terminal.leave(), 0);
+});
+
+test('Enter on an empty line goes on with peek and dump, and is nothing otherwise', async () => {
+  const terminal = await opened();
+  assert.equal(await terminal.enter(''), '');
+  await terminal.enter('peek.w config 0');
+  assert.equal(await terminal.enter(''), 'config+0x2: 0x11e8');
+  assert.equal(await terminal.enter(''), 'config+0x4: 0x0103');
+  await terminal.enter('dump region0 0..0x10');
+  assert.match(await terminal.enter(''), /^00000010: /);
+  await terminal.enter('echo x');
+  assert.equal(await terminal.enter(''), '');
+  assert.equal(await terminal.leave(), 0);
+});
+
+test('Tab completes and touches nothing', async () => {
+  const terminal = await opened();
+  terminal.type('pee');
+  terminal.type('\t');
+  await terminal.until('peek ');
+  terminal.type('con\t');
+  await terminal.until('config');
+  terminal.type('.COMM\t');
+  await terminal.until('.COMMAND ');
+  terminal.type('\t\t');
+  terminal.type('\r');
+  await terminal.until(prompt);
+  assert.equal((await terminal.enter('log access')).match(/config\+0x/g)?.length, 1, 'the one read of the line itself');
+  assert.equal(await terminal.leave(), 0);
+});
+
+test('Ctrl-C drops the line, hints on an empty one, and ends a running command but not the session', async () => {
+  const terminal = await opened();
+  terminal.type('poke region0 4');
+  await terminal.until('poke region0 4');
+  terminal.type('\u0003');
+  await terminal.until('^C');
+  await terminal.until(prompt);
+  terminal.type('\u0003');
+  await terminal.until('quit, or Ctrl-D, leaves');
+  await terminal.until(prompt);
+  terminal.type('wait region0 0 == 1 --timeout 60s\r');
+  await terminal.until('60s');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  terminal.type('\u0003');
+  await terminal.until(prompt);
+  assert.equal(await terminal.enter('peek region0 0'), 'region0+0x0: 0x010000ed');
+  assert.equal(await terminal.leave(), 0);
+});
+
+test('lines that come faster than they run, run in order', async () => {
+  const terminal = await opened();
+  terminal.type('sleep 50ms; echo first\recho second\r');
+  await terminal.until('\nfirst');
+  await terminal.until('\nsecond');
+  assert.equal(await terminal.leave(), 0);
+});
+
+test('quit leaves, and Ctrl-D leaves while a command runs', async () => {
+  const terminal = await opened();
+  terminal.type('quit\r');
+  assert.equal(await terminal.exit, 0);
+  const other = await opened();
+  other.type('wait region0 0 == 1 --timeout 60s\r');
+  await other.until('60s');
+  assert.equal(await other.leave(), 0);
+});
+
+test('a notice stands above the line that is being typed, which stays as it is', async () => {
+  const terminal = await opened();
+  await terminal.enter('= setTimeout(() => session.notify("an event \\x1b[2J came"), 300); undefined');
+  terminal.type('peek region0 0');
+  await terminal.until('peek region0 0');
+  const shown = await terminal.until(`${prompt}peek region0 0`);
+  assert.match(shown, /an event .*came\r\n/);
+  assert.ok(!terminal.raw.includes('\u001b[2J'), 'escape sequences in it are shown, not obeyed');
+  terminal.type('\r');
+  await terminal.until('0x010000ed');
+  await terminal.until(prompt);
+  assert.equal(await terminal.leave(), 0);
+});
+
+test('history is kept for the next time, readable by its owner alone', async () => {
+  const first = await opened();
+  await first.enter('echo remember me');
+  await first.leave();
+  const path = join(first.home, '.vfiodbg_history');
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.match(readFileSync(path, 'utf8'), /^echo remember me$/m);
+  const second = await opened(['sim:edu'], first.home);
+  second.type('\u001b[A');
+  await second.until('echo remember me');
+  second.type('\u0003');
+  await second.until(prompt);
+  await second.leave();
+});
+
+test('a home that cannot be written is said once, and the prompt works', async () => {
+  const home = join(folder, 'a-file');
+  writeFileSync(home, '');
+  const impossible = join(folder, 'locked');
+  mkdirSync(impossible);
+  mkdirSync(join(impossible, '.vfiodbg_history'));
+  chmodSync(impossible, 0o500);
+  const terminal = new Terminal(['sim:edu'], impossible);
+  await terminal.until('no history is kept');
+  await terminal.until(prompt);
+  assert.equal(await terminal.enter('echo works'), 'works');
+  assert.equal(await terminal.leave(), 0);
+  chmodSync(impossible, 0o700);
+});
+
+test("node:repl's own commands and evaluation stay out of the way", async () => {
+  const terminal = await opened();
+  assert.match(await terminal.enter('.help'), /there is no command "\.help"/);
+  assert.match(await terminal.enter('.exit'), /there is no command "\.exit"/);
+  assert.match(await terminal.enter('process.exit(3)'), /there is no command/);
+  assert.equal(await terminal.enter('= 6 * 7'), '42');
+  assert.equal(await terminal.leave(), 0);
+});
+
+test('without a device there is a prompt too, and -i goes on to it', async () => {
+  const terminal = new Terminal([]);
+  await terminal.until('vfiodbg> ');
+  assert.match(await terminal.enter('peek region0 0', 'vfiodbg> '), /no device is open/);
+  await terminal.enter('open sim:edu', prompt);
+  assert.equal(await terminal.leave(), 0);
+  const interactive = new Terminal(['-i', '-c', 'echo before', 'sim:edu']);
+  await interactive.until('before');
+  await interactive.until(prompt);
+  assert.equal(await interactive.leave(), 0);
+});
