@@ -104,10 +104,14 @@ export class EventRing {
    */
   drain(visit: (source: number, timeNs: number, count: bigint) => void, limit = Infinity): number {
     const words = this.#words;
+    let head = Atomics.load(words, HEAD);
     let taken = 0;
     while (taken < limit) {
       const tail = Atomics.load(words, TAIL);
-      if (tail === Atomics.load(words, HEAD)) break;
+      if (((head - tail) | 0) <= 0) {
+        head = Atomics.load(words, HEAD);
+        if (head === tail) break;
+      }
       const at = tail & this.#mask;
       const source = this.#sources[at] ?? 0;
       const timeNs = this.#times[at] ?? 0;

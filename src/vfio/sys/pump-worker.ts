@@ -11,6 +11,7 @@ import { askForShortSlices } from './slice.js';
 // shared memory and its eventfd; see Pump.
 
 const EAGAIN = 11;
+const EINVAL = 22;
 
 function pump(data: PumpWorkerData): void {
   const memory = new PumpMemory(data);
@@ -34,9 +35,9 @@ function pump(data: PumpWorkerData): void {
 
   function take(key: number, row: SourceRow, timeNs: number): void {
     const read = libc.read(row.fd, counterBytes);
-    if (read.errno !== 0) {
-      // EAGAIN: somebody else has taken the count already.
-      if (read.errno !== EAGAIN) silence(key, row, FAILED, timeNs, read.errno);
+    if (read.value !== counterBytes.length) {
+      // EAGAIN: somebody else has taken the count already. A short read: this is no eventfd.
+      if (read.errno !== EAGAIN) silence(key, row, FAILED, timeNs, read.errno || EINVAL);
       return;
     }
     const count = counter[0] ?? 0n;

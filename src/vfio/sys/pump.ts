@@ -182,9 +182,7 @@ export class Pump {
    */
   drain(limit = Infinity): number {
     const ring = this.#memory.ring;
-    const count = ring.drain((source, timeNs, signals) => {
-      this.#sources.get(source)?.sink.signalled(timeNs, signals);
-    }, limit);
+    const count = ring.drain(this.#deliver, limit);
     if (Atomics.load(this.#memory.control, ALERTS) !== this.#alertsTold) this.#tellAlerts();
     const dropped = ring.dropped;
     if (dropped.events !== this.#droppedTold) {
@@ -230,6 +228,10 @@ export class Pump {
     };
   }
 
+  readonly #deliver = (source: number, timeNs: number, count: bigint): void => {
+    this.#sources.get(source)?.sink.signalled(timeNs, count);
+  };
+
   #source(source: number): Source {
     const entry = this.#sources.get(source);
     if (entry === undefined) throw new RangeError(`the interrupt pump has no source ${source}`);
@@ -265,7 +267,15 @@ export class Pump {
   /** readyFd was written: by the worker, or here. */
   #woken(): void {
     libc.eventfdTake(this.#readyFd);
-    if (!this.#pausing) this.#turn();
+    if (this.#pausing) return;
+    try {
+      this.#turn();
+    } catch (error) {
+      // A sink's error is nobody's here, and thrown through onReadable it would end the pump's polling for the other sinks too.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
   }
 
   /** One turn of the event loop's share of events; then the rest on the next, or sleep until the worker wakes us. */
