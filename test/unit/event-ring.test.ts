@@ -112,6 +112,7 @@ test('between two threads every signal arrives or is counted as dropped', async 
       parentPort.postMessage('done');
     });`;
   const worker = new Worker(producer, { eval: true, workerData: ring.buffer });
+  const exited = once(worker, 'exit');
   const done = once(worker, 'message').then(() => true);
   let received = 0;
   let signals = 0n;
@@ -131,5 +132,5 @@ test('between two threads every signal arrives or is counted as dropped', async 
   drain();
   assert.equal(BigInt(received) + ring.dropped.events, BigInt(events));
   assert.equal(signals + ring.dropped.signals, (BigInt(events) * BigInt(events + 1)) / 2n);
-  await once(worker, 'exit');
+  await exited;
 });
