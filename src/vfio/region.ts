@@ -1,4 +1,16 @@
-import { type FailureDetails, VfioError } from './errors.js';
+import {
+  accessDetails,
+  accessText,
+  addFault,
+  checkAccess,
+  checkBlock,
+  decodeWord,
+  encodeWord,
+  roomIn,
+  runInside,
+  wordOf,
+} from './access-rules.js';
+import { VfioError } from './errors.js';
 import type { Gate } from './gate.js';
 import type { Journal } from './journal.js';
 import type {
@@ -13,7 +25,7 @@ import type {
 } from './space.js';
 import type { AccessEngine } from './sys/access-engine.js';
 import type { RegionInfo, Transport } from './transport/transport.js';
-import { bytesOf, maxOf, type Width } from './width.js';
+import { bytesOf, type Width } from './width.js';
 import type { Window } from './window.js';
 
 /** A window with the address of its mapping once there is one. */
@@ -45,6 +57,7 @@ export class Region implements Space {
   readonly info: RegionInfo;
   readonly name: string;
   readonly aliases: readonly string[];
+  readonly owner: string;
   readonly size: number;
   readonly readable: boolean;
   readonly writable: boolean;
@@ -66,6 +79,7 @@ export class Region implements Space {
     this.info = info;
     this.name = name;
     this.aliases = aliases;
+    this.owner = host.name;
     this.size = info.size;
     this.readable = info.readable;
     this.writable = info.writable;
@@ -166,10 +180,10 @@ export class Region implements Space {
   }
 
   #read(width: Width, offset: number, options?: AccessOptions): number | bigint {
-    this.#check('read', width, offset, bytesOf(width));
+    checkAccess(this, 'read', width, offset);
     if (
       this.#gate.shut &&
-      !this.#gate.admit('read', this.#describe('read', width, offset), this.#place(width, offset))
+      !this.#gate.admit('read', accessText(this, 'read', width, offset), this.#place(width, offset))
     ) {
       return width === 64 ? 0n : 0;
     }
@@ -202,22 +216,14 @@ export class Region implements Space {
     } catch (error) {
       throw this.#refused('read', width, offset, error);
     }
-    return decode(bytes, width, 0);
+    return decodeWord(bytes, width, 0);
   }
 
   #write(width: Width, offset: number, value: number | bigint, options?: AccessOptions): void {
-    this.#check('write', width, offset, bytesOf(width));
-    const fits = typeof value === 'bigint' ? value >= 0n && value <= maxOf(width) : isWord(value, width);
-    if (!fits) {
-      throw new VfioError({
-        ...this.#details('write', width, offset),
-        why: `the value ${typeof value === 'bigint' ? `0x${value.toString(16)}` : value} does not fit ${width} bits`,
-        hint: 'use a wider access (.l is 32 bits, .q is 64), or a smaller value',
-      });
-    }
-    const word = width === 64 ? BigInt(value) : Number(value);
+    checkAccess(this, 'write', width, offset);
+    const word = wordOf(this, width, offset, value);
     if (this.#gate.shut) {
-      const text = `${this.#describe('write', width, offset)} <- 0x${word.toString(16)}`;
+      const text = `${accessText(this, 'write', width, offset)} <- 0x${word.toString(16)}`;
       if (!this.#gate.admit('write', text, this.#place(width, offset))) return;
     }
     const window = this.#windowAt(offset, bytesOf(width));
@@ -240,7 +246,7 @@ export class Region implements Space {
   #send(width: Width, offset: number, word: number | bigint, allowSplit: boolean): void {
     this.#keepsWidth('write', width, offset, allowSplit);
     const bytes = this.#scratch.subarray(0, bytesOf(width));
-    encode(bytes, width, 0, word);
+    encodeWord(bytes, width, 0, word);
     try {
       this.#host.transport.write(this.info, offset, bytes);
     } catch (error) {
@@ -251,10 +257,10 @@ export class Region implements Space {
   readBlock(shape: BlockShape, options?: BlockReadOptions): Block {
     const { offset, width, count } = shape;
     const step = bytesOf(width);
-    const stride = this.#checkBlock('read', shape);
+    const stride = checkBlock(this, 'read', shape);
     const bytes = options?.into === undefined ? new Uint8Array(count * step) : roomIn(options.into, count * step);
     const faults: BlockFault[] = [];
-    const text = `${this.#describe('read', width, offset)}, ${count} cells`;
+    const text = `${accessText(this, 'read', width, offset)}, ${count} cells`;
     if (this.#gate.shut && !this.#gate.admit('read', text, this.#place(width, offset))) {
       bytes.fill(0);
       return { offset, width, count, stride, bytes, faults };
@@ -263,7 +269,7 @@ export class Region implements Space {
       const at = offset + index * stride;
       const window = this.#windowAt(at, step);
       if (isMapped(window)) {
-        const run = runInside(window, at, stride, step, count - index);
+        const run = runInside(window.end - at, stride, step, count - index);
         const into = bytes.subarray(index * step, (index + run) * step);
         const done = this.#engine!.readBlock(width, window.address + at - window.start, run, stride, into);
         index += done;
@@ -271,7 +277,7 @@ export class Region implements Space {
         addFault(faults, index, this.#busFault('read', width, at + done * stride));
       } else {
         try {
-          encode(bytes, width, index * step, this.#fetch(width, at, options?.allowSplit === true));
+          encodeWord(bytes, width, index * step, this.#fetch(width, at, options?.allowSplit === true));
         } catch (error) {
           if (!(error instanceof VfioError) || error.kind !== 'access') throw error;
           addFault(faults, index, error);
@@ -289,9 +295,9 @@ export class Region implements Space {
   writeBlock(shape: BlockShape, from: Uint8Array, options?: AccessOptions): void {
     const { offset, width, count } = shape;
     const step = bytesOf(width);
-    const stride = this.#checkBlock('write', shape);
+    const stride = checkBlock(this, 'write', shape);
     if (from.byteLength < count * step) throw new RangeError(`${count} cells need ${count * step} bytes`);
-    const text = `${this.#describe('write', width, offset)}, ${count} cells`;
+    const text = `${accessText(this, 'write', width, offset)}, ${count} cells`;
     if (this.#gate.shut && !this.#gate.admit('write', text, this.#place(width, offset))) return;
     let index = 0;
     try {
@@ -299,13 +305,13 @@ export class Region implements Space {
         const at = offset + index * stride;
         const window = this.#windowAt(at, step);
         if (isMapped(window)) {
-          const run = runInside(window, at, stride, step, count - index);
+          const run = runInside(window.end - at, stride, step, count - index);
           const part = from.subarray(index * step, (index + run) * step);
           const done = this.#engine!.writeBlock(width, window.address + at - window.start, part, run, stride);
           index += done;
           if (done < run) throw this.#busFault('write', width, at + done * stride);
         } else {
-          this.#send(width, at, decode(from, width, index * step), options?.allowSplit === true);
+          this.#send(width, at, decodeWord(from, width, index * step), options?.allowSplit === true);
           index += 1;
         }
       }
@@ -317,8 +323,8 @@ export class Region implements Space {
   }
 
   poll(width: Width, offset: number, request: PollRequest): PollResult {
-    this.#check('read', width, offset, bytesOf(width));
-    const text = `${this.#describe('read', width, offset)} until it matches`;
+    checkAccess(this, 'read', width, offset);
+    const text = `${accessText(this, 'read', width, offset)} until it matches`;
     if (this.#gate.shut && !this.#gate.admit('poll', text, this.#place(width, offset))) {
       return { matched: true, value: request.want, iterations: 0 };
     }
@@ -383,67 +389,12 @@ export class Region implements Space {
     return mapped;
   }
 
-  #check(operation: 'read' | 'write', width: Width, offset: number, span: number): void {
-    const fail = (why: string, hint: string): never => {
-      throw new VfioError({ ...this.#details(operation, width, offset), why, hint });
-    };
-    if (!Number.isSafeInteger(offset) || offset < 0)
-      fail('the offset is no whole number of bytes', 'give an offset such as 0x100');
-    if (this.#gate.lost === undefined && operation === 'read' && !this.readable) {
-      fail('the region cannot be read', 'regions shows what VFIO allows');
-    }
-    if (operation === 'write' && !this.writable) fail('the region is read-only', 'regions shows what VFIO allows');
-    if (offset + span > this.size) {
-      fail(
-        `past the end: ${this.name} has 0x${this.size.toString(16)} bytes`,
-        `the last offset at this width is 0x${Math.max(0, this.size - bytesOf(width)).toString(16)}`,
-      );
-    }
-    const step = bytesOf(width);
-    if (offset % step !== 0) {
-      const below = offset - (offset % step);
-      fail(
-        `not aligned: ${width} bits need a multiple of ${step}`,
-        `the nearest are 0x${below.toString(16)} and 0x${(below + step).toString(16)}; .b reads single bytes`,
-      );
-    }
-  }
-
-  #checkBlock(operation: 'read' | 'write', { offset, width, count, stride }: BlockShape): number {
-    const step = bytesOf(width);
-    const each = stride ?? step;
-    if (!Number.isSafeInteger(count) || count < 1) {
-      throw new VfioError({
-        ...this.#details(operation, width, offset),
-        why: `the count ${count} is not 1 or more`,
-        hint: 'give a number of cells',
-      });
-    }
-    if (!Number.isSafeInteger(each) || each < 0 || each % step !== 0) {
-      throw new VfioError({
-        ...this.#details(operation, width, offset),
-        why: `the stride ${each} is no multiple of ${step}`,
-        hint: 'a stride is 0 or a multiple of the width in bytes',
-      });
-    }
-    const most = each === 0 ? Infinity : Math.floor((this.size - offset - step) / each) + 1;
-    if (offset + step <= this.size && count > most) {
-      throw new VfioError({
-        ...this.#details(operation, width, offset),
-        why: `${count} cells go past the end: ${this.name} has 0x${this.size.toString(16)} bytes`,
-        hint: `${most} cells fit from here`,
-      });
-    }
-    this.#check(operation, width, offset, step);
-    return each;
-  }
-
   #keepsWidth(operation: 'read' | 'write', width: Width, offset: number, allowSplit: boolean): void {
     if (allowSplit) return;
     const why = this.#host.transport.splits(this.info, offset, bytesOf(width));
     if (why === undefined) return;
     throw new VfioError({
-      ...this.#details(operation, width, offset),
+      ...accessDetails(this, operation, width, offset),
       kind: 'unsupported',
       why: `no single access: ${why}`,
       hint: 'use a narrower access, or --allow-split',
@@ -454,7 +405,7 @@ export class Region implements Space {
     this.#journal.fault(operation, this.name, width, offset, 'SIGBUS');
     const { why, hint } = this.#host.explain(this, 'SIGBUS', this.#engine?.lastFault().code);
     return new VfioError({
-      ...this.#details(operation, width, offset),
+      ...accessDetails(this, operation, width, offset),
       errno: 'SIGBUS',
       why,
       ...(hint !== undefined && { hint }),
@@ -466,7 +417,7 @@ export class Region implements Space {
     if (!(error instanceof VfioError)) return error;
     const errno = error.details.errno;
     this.#journal.fault(operation, this.name, width, offset, errno ?? error.details.why);
-    const place = this.#details(operation, width, offset);
+    const place = accessDetails(this, operation, width, offset);
     const plain = error.kind === 'access' || error.kind === 'kernel';
     if (plain && errno !== undefined) {
       return new VfioError({ ...place, errno, ...this.#host.explain(this, errno) }, { cause: error });
@@ -474,56 +425,11 @@ export class Region implements Space {
     return new VfioError({ ...error.details, ...place, kind: error.kind, why: error.details.why }, { cause: error });
   }
 
-  #details(operation: string, width: Width, offset: number): Omit<FailureDetails, 'why'> {
-    return { kind: 'access', operation, device: this.#host.name, ...this.#place(width, offset) };
-  }
-
   #place(width: Width, offset: number): { space: string; offset: number; width: Width } {
     return { space: this.name, offset, width };
-  }
-
-  #describe(operation: string, width: Width, offset: number): string {
-    return `${operation} ${this.name}+0x${offset.toString(16)} (${width} bits)`;
   }
 }
 
 function isMapped(window: Window | Mapped): window is Mapped {
   return window.path === 'mapped';
-}
-
-function isWord(value: number, width: Width): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= (width === 64 ? Number.MAX_SAFE_INTEGER : 2 ** width - 1);
-}
-
-/** How many of `count` cells from `at` on lie wholly inside `window`. */
-function runInside(window: Window, at: number, stride: number, step: number, count: number): number {
-  if (stride === 0) return count;
-  return Math.min(count, Math.floor((window.end - at - step) / stride) + 1);
-}
-
-function addFault(faults: BlockFault[], index: number, error: VfioError): void {
-  const last = faults.at(-1);
-  const same = last !== undefined && last.index + last.count === index && last.error.details.why === error.details.why;
-  if (same) faults[faults.length - 1] = { ...last, count: last.count + 1 };
-  else faults.push({ index, count: 1, error });
-}
-
-function roomIn(into: Uint8Array, needed: number): Uint8Array {
-  if (into.byteLength < needed) throw new RangeError(`the cells need ${needed} bytes, not ${into.byteLength}`);
-  return into.subarray(0, needed);
-}
-
-function decode(bytes: Uint8Array, width: Width, at: number): number | bigint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, bytesOf(width));
-  if (width === 64) return view.getBigUint64(0, true);
-  if (width === 32) return view.getUint32(0, true);
-  return width === 16 ? view.getUint16(0, true) : view.getUint8(0);
-}
-
-function encode(bytes: Uint8Array, width: Width, at: number, value: number | bigint): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, bytesOf(width));
-  if (width === 64) view.setBigUint64(0, BigInt(value), true);
-  else if (width === 32) view.setUint32(0, Number(value), true);
-  else if (width === 16) view.setUint16(0, Number(value), true);
-  else view.setUint8(0, Number(value));
 }

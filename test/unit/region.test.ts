@@ -176,7 +176,7 @@ test('switching mapping off and on changes the path at once', () => {
 
 test('regions that VFIO marks read-only or write-only refuse the other direction', () => {
   using readOnly = new Device(new MemfdTransport(0x1000, { writable: false, flags: 5 }));
-  assert.throws(() => readOnly.region(0).write8(0, 1), /the region is read-only/);
+  assert.throws(() => readOnly.region(0).write8(0, 1), /region0 is read-only/);
   assert.equal(readOnly.region(0).read8(0), 0);
   using writeOnly = new Device(new MemfdTransport(0x1000, { readable: false, flags: 6 }));
   assert.throws(() => writeOnly.region(0).read8(0), /cannot be read/);
