@@ -32,11 +32,14 @@ class Front {
   /** The code of the first failure. */
   #code: number = exitCodes.done;
   #interrupts = 0;
+  /** Whether 'auto' means colours, by descriptor: asking is a system call, and this is asked for each answer. */
+  readonly #automatic = { 1: wantsColour(1), 2: wantsColour(2) };
 
   constructor(request: SessionRequest) {
     this.#request = request;
+    const terminal = isatty(1);
     this.output = new StandardOutput(
-      () => ({ colour: this.#colour(1), columns: isatty(1) ? process.stdout.columns : Infinity }),
+      () => ({ colour: this.#colour(1), columns: terminal ? process.stdout.columns : Infinity }),
       (error) => this.#outputFailed(error),
     );
     this.session = new Session(new Registry(commandModules), this.output);
@@ -118,8 +121,9 @@ class Front {
     return code;
   }
 
-  #colour(fd: number): boolean {
-    return wantsColour(fd, this.session.options.get('color'));
+  #colour(fd: 1 | 2): boolean {
+    const option = this.session.options.get('color');
+    return option === 'auto' ? this.#automatic[fd] : option === 'always';
   }
 
   #onInterrupt(): void {

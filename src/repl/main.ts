@@ -19,7 +19,5 @@ try {
   const { showFailure } = await import('./report.js');
   const { wantsColour } = await import('./standard-output.js');
   const json = process.argv.includes('--json');
-  process.exit(
-    await showFailure(error, { json, colour: !process.argv.includes('--no-color') && wantsColour(2, 'auto') }),
-  );
+  process.exit(await showFailure(error, { json, colour: !process.argv.includes('--no-color') && wantsColour(2) }));
 }

@@ -111,6 +111,7 @@ export class Registry {
    * nearest names.
    */
   head(line: string, first: Word, prefixes: boolean): string {
+    if (this.#heads.has(first.text)) return first.text;
     const heads = matching(first.text, [...this.#heads.keys()], prefixes);
     const [head] = heads;
     if (head !== undefined && new Set(heads.map((each) => this.#meaning(each))).size === 1) return head;

@@ -5,13 +5,17 @@ import { valueOf } from './arguments/argument.js';
 import type { Answer, Command } from './command.js';
 import type { Environment } from './environment.js';
 import { Interrupted, UnknownInDryRun } from './interrupted.js';
-import { type AnyInput, type Bound, bind, parseLine, type Statement } from './parser.js';
+import { type AnyInput, type Bound, bind } from './bind.js';
+import { parseLine, type Statement } from './parser.js';
 import { Running } from './running.js';
 import type { Session } from './session.js';
 import { UsageError } from './usage-error.js';
 
-/** Lines that are kept parsed, and the longest of them: scripts repeat themselves, but not without end. */
-const MOST_LINES = 4096;
+/**
+ * Lines that are kept parsed, and the longest of them: scripts repeat themselves, but not without end. What is kept costs the garbage
+ * collector more than a line costs to parse, so that a script of lines that never come again should not keep many.
+ */
+const MOST_LINES = 256;
 const LONGEST_KEPT = 1024;
 /** How long a dry run waits for a command that does not end by itself, in milliseconds. */
 const DRY_RUN_PATIENCE = 200;
@@ -35,7 +39,7 @@ interface Prepared {
 /** Runs lines for a session: each statement after the one before it, without a promise where none is needed. */
 export class Runner {
   readonly #session: Session;
-  readonly #prepared = new Map<string, Prepared>();
+  #prepared = new Map<string, Prepared>();
   #generation = 0;
   #running: Running | undefined;
   #last: { readonly command: Command; readonly input: AnyInput } | undefined;
@@ -72,7 +76,8 @@ export class Runner {
     if ('load' in statements) return statements;
     const prepared = { text, options, statements, bound: [], generation: this.#generation };
     if (text.length <= LONGEST_KEPT) {
-      if (this.#prepared.size >= MOST_LINES) this.#prepared.clear();
+      // Not clear(): V8 chains a cleared map's table to the next, and one that has grown old keeps all that follow alive.
+      if (this.#prepared.size >= MOST_LINES) this.#prepared = new Map();
       this.#prepared.set(text, prepared);
     }
     return prepared;

@@ -16,9 +16,8 @@ export interface Style {
   readonly columns: number;
 }
 
-/** Whether colours are wanted on descriptor `fd`. */
-export function wantsColour(fd: number, option: 'auto' | 'always' | 'never'): boolean {
-  if (option !== 'auto') return option === 'always';
+/** Whether colours are wanted on descriptor `fd`, where nobody says so: on a terminal, without NO_COLOR. */
+export function wantsColour(fd: number): boolean {
   const { NO_COLOR, TERM } = process.env;
   return (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && isatty(fd);
 }

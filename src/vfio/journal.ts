@@ -37,6 +37,7 @@ export type HappeningKind =
   | 'irq'
   | 'irq-control'
   | 'dma'
+  | 'dma-fault'
   | 'bind'
   | 'error'
   | 'note';
@@ -80,7 +81,8 @@ export class Journal {
   readonly #mask: number;
   readonly #slots: Float64Array;
   readonly #wide: BigUint64Array;
-  readonly #extras = new Map<number, Exclude<JournalEntry, AccessEntry> | AccessEntry>();
+  /** The entries that are objects, each in the place of its slot. */
+  readonly #extras: (JournalEntry | undefined)[];
   readonly #spaces: string[] = [];
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
   #listening = false;
@@ -92,6 +94,7 @@ export class Journal {
     this.#mask = this.capacity - 1;
     this.#slots = new Float64Array(this.capacity * SLOT);
     this.#wide = new BigUint64Array(this.#slots.buffer);
+    this.#extras = new Array<JournalEntry | undefined>(this.capacity);
   }
 
   /** A number for `name`, to be passed to `read` and `write`. */
@@ -113,7 +116,7 @@ export class Journal {
   #access(space: number, meta: number, offset: number, value: number | bigint): void {
     const sequence = this.#next++;
     const at = (sequence & this.#mask) * SLOT;
-    if (this.#slots[at + META] === EXTRA) this.#extras.delete(sequence - this.capacity);
+    if (this.#slots[at + META] === EXTRA) this.#extras[sequence & this.#mask] = undefined;
     this.#slots[at + TIME] = monotonicNs();
     this.#slots[at + OFFSET] = offset;
     if (typeof value === 'number') {
@@ -144,9 +147,8 @@ export class Journal {
   #extra(make: (sequence: number, time: number) => JournalEntry): void {
     const sequence = this.#next++;
     const at = (sequence & this.#mask) * SLOT;
-    if (this.#slots[at + META] === EXTRA) this.#extras.delete(sequence - this.capacity);
     this.#slots[at + META] = EXTRA;
-    this.#extras.set(sequence, make(sequence, monotonicNs()));
+    this.#extras[sequence & this.#mask] = make(sequence, monotonicNs());
     if (this.#listening) this.#tell(sequence);
   }
 
@@ -158,7 +160,7 @@ export class Journal {
   #at(sequence: number): JournalEntry | undefined {
     const at = (sequence & this.#mask) * SLOT;
     const meta = this.#slots[at + META] ?? 0;
-    if (meta === EXTRA) return this.#extras.get(sequence);
+    if (meta === EXTRA) return this.#extras[sequence & this.#mask];
     return {
       kind: meta & WRITE ? 'write' : 'read',
       sequence,
