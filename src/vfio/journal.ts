@@ -82,7 +82,7 @@ export class Journal {
   readonly #slots: Float64Array;
   readonly #wide: BigUint64Array;
   /** The entries that are objects, each in the place of its slot. */
-  readonly #extras: (JournalEntry | undefined)[];
+  readonly #extras: (JournalEntry | undefined)[] = [];
   readonly #spaces: string[] = [];
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
   #listening = false;
@@ -94,7 +94,7 @@ export class Journal {
     this.#mask = this.capacity - 1;
     this.#slots = new Float64Array(this.capacity * SLOT);
     this.#wide = new BigUint64Array(this.#slots.buffer);
-    this.#extras = new Array<JournalEntry | undefined>(this.capacity);
+    this.#extras.length = this.capacity;
   }
 
   /** A number for `name`, to be passed to `read` and `write`. */
