@@ -1,6 +1,6 @@
 import { type Command, type Group } from './command.js';
 import { groupTitles } from './help.js';
-import { usage } from './parser.js';
+import { usage } from './usage.js';
 
 /** The reference of all commands as Markdown tables, a group each: the README's is this, and a test compares them. */
 export function referenceMarkdown(commands: readonly Command[]): string {

@@ -23,7 +23,9 @@ import {
 } from '../../src/repl/arguments.js';
 import { type Command, defineCommand } from '../../src/repl/command.js';
 import type { Environment } from '../../src/repl/environment.js';
-import { bind, parseLine, usage } from '../../src/repl/parser.js';
+import { bind } from '../../src/repl/bind.js';
+import { parseLine } from '../../src/repl/parser.js';
+import { usage } from '../../src/repl/usage.js';
 import { Registry } from '../../src/repl/registry.js';
 import { UsageError } from '../../src/repl/usage-error.js';
 import { fakeSpace, namesOf } from './language-fixture.js';
