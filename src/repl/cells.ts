@@ -5,8 +5,29 @@ import type { CellsView } from '../views/view.js';
 import type { Location } from './arguments.js';
 import type { Context } from './command.js';
 
-/** Cells that are accessed between two looks at the event loop. */
-const CHUNK = 8192;
+/** Cells that are accessed at once where the time that one takes is not known yet. */
+const FIRST_CHUNK = 4096;
+/** Cells that are held at a time at the most, and the milliseconds after which the event loop has its turn. */
+const MOST_CHUNK = 2 ** 18;
+const CHUNK_MS = 10;
+
+/** Sizes of chunks: twice as large while they are quick, half while they are slow. */
+class ChunkSize {
+  cells = FIRST_CHUNK;
+  #started = 0;
+
+  /** The next chunk's cells, of `left`. */
+  begin(left: number): number {
+    this.#started = performance.now();
+    return Math.min(this.cells, left);
+  }
+
+  end(): void {
+    const took = performance.now() - this.#started;
+    if (took < CHUNK_MS / 2) this.cells = Math.min(MOST_CHUNK, this.cells * 2);
+    else if (took > CHUNK_MS) this.cells = Math.max(64, this.cells >> 1);
+  }
+}
 
 /** The letters that name a width behind a command word, as U-Boot and setpci have them. */
 const letters: Readonly<Record<Width, string>> = { 8: 'b', 16: 'w', 32: 'l', 64: 'q' };
@@ -28,7 +49,7 @@ export function readCells(
   shape: Required<BlockShape>,
   allowSplit: boolean,
 ): CellsRead | Promise<CellsRead> {
-  if (shape.count <= CHUNK) return space.readBlock(shape, { allowSplit });
+  if (shape.count <= FIRST_CHUNK) return space.readBlock(shape, { allowSplit });
   return readChunks(context, space, shape, allowSplit);
 }
 
@@ -57,9 +78,11 @@ export async function* chunks(
   allowSplit: boolean,
 ): AsyncGenerator<{ readonly done: number; readonly block: CellsRead; readonly count: number }> {
   checkEnd(space, shape);
-  for (let done = 0; done < shape.count; done += CHUNK) {
-    const count = Math.min(CHUNK, shape.count - done);
+  const size = new ChunkSize();
+  for (let done = 0, count = 0; done < shape.count; done += count) {
+    count = size.begin(shape.count - done);
     const block = space.readBlock({ ...shape, offset: shape.offset + done * shape.stride, count }, { allowSplit });
+    size.end();
     yield { done, block, count };
     context.progress(`${percent(done + count, shape.count)} of ${shape.count} cells read`);
     await context.breathe();
@@ -75,8 +98,9 @@ export async function writeCells(
   allowSplit: boolean,
 ): Promise<void> {
   checkEnd(space, shape);
-  for (let done = 0; done < shape.count; done += CHUNK) {
-    const count = Math.min(CHUNK, shape.count - done);
+  const size = new ChunkSize();
+  for (let done = 0, count = 0; done < shape.count; done += count) {
+    count = size.begin(shape.count - done);
     space.writeBlock({ ...shape, offset: shape.offset + done * shape.stride, count }, fill(done, count), {
       allowSplit,
     });
