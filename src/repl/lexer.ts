@@ -176,6 +176,7 @@ export class Lexer {
 
   /** `$name =` at this place: the name, with the lexer behind the `=`; undefined, and nothing moved, where it is no assignment. */
   assignment(): Word | undefined {
+    if (this.line[this.#at] !== '$') return undefined;
     assigned.lastIndex = this.#at;
     const found = assigned.exec(this.line);
     const name = found?.[1];

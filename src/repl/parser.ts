@@ -133,12 +133,14 @@ function wordsFor(lexer: Lexer, command: Command): Word[] {
 }
 
 function withoutSuffix(word: Word): Word {
+  if (!word.text.includes('.')) return word;
   const found = suffixed.exec(word.text.length > 64 ? '' : word.text);
   const name = found?.[1];
   return name === undefined ? word : { ...word, text: name, end: word.start + name.length };
 }
 
 function widthBehind(line: string, word: Word, command: Command): Width | undefined {
+  if (!word.text.includes('.')) return undefined;
   const letter = suffixed.exec(word.text.length > 64 ? '' : word.text)?.[2];
   if (letter === undefined) return undefined;
   const at = { line, start: word.end - letter.length - 1, end: word.end };
