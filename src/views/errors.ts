@@ -96,7 +96,8 @@ function failureHead(details: FailureDetails): string {
   let text = operation;
   if (space !== undefined) text += ` ${offset === undefined ? space : place(space, offset)}`;
   if (width !== undefined) text += ` (${width} bits)`;
-  if (device !== undefined) text += ` of ${device}`;
+  // 'reset 0000:00:04.0', but 'enable interrupt msi of 0000:00:04.0'.
+  if (device !== undefined) text += /^\w+$/.test(text) ? ` ${device}` : ` of ${device}`;
   return errno === undefined ? text : `${text}: ${errno}`;
 }
 
