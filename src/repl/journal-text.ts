@@ -5,9 +5,9 @@ import { hexValue, place } from '../views/numbers.js';
 export const journalTopics = {
   access: ['read', 'write', 'read-block', 'write-block'],
   irq: ['irq', 'irq-control'],
-  dma: ['dma'],
+  dma: ['dma', 'dma-fault'],
   reset: ['reset'],
-  error: ['error', 'lost'],
+  error: ['error', 'lost', 'dma-fault'],
   command: ['command'],
   device: ['open', 'close', 'lost', 'bind'],
   note: ['note'],
