@@ -5,7 +5,7 @@ import { shapeOf } from './command-shape.js';
 import type { Names } from './environment.js';
 import { parseExpression } from './expression.js';
 import type { Word } from './lexer.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from './did-you-mean.js';
 import { clip } from './number.js';
 import type { AssignmentStatement, CommandStatement, Statement } from './parser.js';
 import { Scanner } from './scanner.js';

@@ -1,6 +1,6 @@
 import type { Width } from '../vfio/width.js';
 import type { PathStep, RegisterPlace } from './environment.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from './did-you-mean.js';
 
 /** Offsets and widths of the PCI configuration header. Source: linux/pci_regs.h, PCI Local Bus Specification 3.0, section 6.1. */
 const header: Readonly<Record<string, readonly [offset: number, width: Width]>> = {

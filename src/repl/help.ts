@@ -1,6 +1,6 @@
 import type { Cell, TableView, View } from '../views/view.js';
 import { type Command, type Effect, type Group, flagName, isToggle } from './command.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../vfio/nearest.js';
 import { clip } from './number.js';
 import { usage } from './usage.js';
 import type { Registry } from './registry.js';

@@ -1,5 +1,5 @@
 import { parseDuration } from './arguments/numbers.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from './did-you-mean.js';
 import { clip } from './number.js';
 import { UsageError } from './usage-error.js';
 

@@ -1,7 +1,8 @@
 import type { Command } from './command.js';
 import type { CommandModule } from './commands/index.js';
 import type { Word } from './lexer.js';
-import { didYouMean, nearest } from './nearest.js';
+import { nearest } from '../vfio/nearest.js';
+import { didYouMean } from './did-you-mean.js';
 import { clip } from './number.js';
 import { UsageError } from './usage-error.js';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isToggle } from '../../src/repl/command.js';
 import { commandModules } from '../../src/repl/commands/index.js';
 import { helpView } from '../../src/repl/help.js';
-import { nearest } from '../../src/repl/nearest.js';
+import { nearest } from '../../src/vfio/nearest.js';
 import { parseLine } from '../../src/repl/parser.js';
 import { referenceMarkdown } from '../../src/repl/reference.js';
 import { Registry } from '../../src/repl/registry.js';

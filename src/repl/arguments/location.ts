@@ -2,7 +2,7 @@ import type { Space } from '../../vfio/space.js';
 import type { Width } from '../../vfio/width.js';
 import type { Field, Names, PathStep, World } from '../environment.js';
 import { beginsExpression, parseExpression } from '../expression.js';
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../did-you-mean.js';
 import { clip } from '../number.js';
 import { Scanner } from '../scanner.js';
 import { type Argument, type Candidate, combine, type Parsed } from './argument.js';

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import type { World } from '../environment.js';
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../did-you-mean.js';
 import { clip } from '../number.js';
 import type { Argument, Candidate } from './argument.js';
 

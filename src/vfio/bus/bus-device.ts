@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { VfioError } from '../errors.js';
-import { nearestNames } from './nearest.js';
+import { nearest } from '../nearest.js';
 import { systemRoots, type Roots } from './roots.js';
 import { attribute, entries, linkTarget, stringList } from './sysfs.js';
 
@@ -84,7 +84,7 @@ export function findDevice(address: string, roots: Roots = systemRoots): BusDevi
   const found =
     known.find(({ name }) => name === wanted) ?? known.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
   if (found !== undefined) return describeDevice(found.bus, found.name, roots);
-  const near = nearestNames(
+  const near = nearest(
     wanted,
     known.map(({ name }) => name),
   );
@@ -93,7 +93,7 @@ export function findDevice(address: string, roots: Roots = systemRoots): BusDevi
     operation: 'open',
     device: address,
     why: 'there is no such device on the PCI, platform, AMBA, fsl-mc or CDX bus',
-    hint: near.length > 0 ? `the nearest names are ${near.join(', ')}` : '`devices` lists what there is',
+    hint: near.length > 0 ? `did you mean ${near.join(' or ')}?` : '`devices` lists what there is',
   });
 }
 

@@ -1,5 +1,5 @@
 /** Edits (insert, delete, replace, swap of neighbours) that lead from `a` to `b`; more than `most` count as Infinity. */
-export function distance(a: string, b: string, most: number): number {
+function distance(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most || a.length > 64) return Infinity;
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
@@ -38,10 +38,4 @@ export function nearest(wrong: string, names: readonly string[]): string[] {
     .map(({ name }) => name)
     .sort()
     .slice(0, 3);
-}
-
-/** 'did you mean peek or poke?', or undefined where nothing is near. */
-export function didYouMean(wrong: string, names: readonly string[]): string | undefined {
-  const near = nearest(wrong, names);
-  return near.length === 0 ? undefined : `did you mean ${near.join(' or ')}?`;
 }
