@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 import { startSimulator, type Simulator } from '../../src/vfio/sim/host.js';
 import * as libc from '../../src/vfio/sys/libc.js';
@@ -72,7 +72,21 @@ function open(model: string): void {
   afterEach(() => bench.close());
 }
 
-const countFds = (): number => readdirSync('/proc/self/fd').length;
+/** What is open: the kind of file behind every descriptor, in order. */
+function openFiles(): string[] {
+  const kind = (fd: string): string => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, '');
+    } catch {
+      // The descriptor by which the list was made.
+      return '';
+    }
+  };
+  return readdirSync('/proc/self/fd')
+    .map(kind)
+    .filter((file) => file !== '')
+    .toSorted();
+}
 
 suite('edu', () => {
   open('edu');
@@ -280,7 +294,7 @@ suite('sram', () => {
 });
 
 test('stop pulls the device out: the client is told, and everything is released', async () => {
-  const before = countFds();
+  const before = openFiles();
   const pulled = new Bench('sram');
   pulled.arm(MSIX, 32);
   const lost = new Promise<string>((resolve) => {
@@ -290,7 +304,7 @@ test('stop pulls the device out: the client is told, and everything is released'
   await gone(pulled.simulator);
   assert.equal(await lost, 'lost');
   await pulled.close();
-  assert.equal(countFds(), before);
+  assert.deepEqual(openFiles(), before);
 });
 
 test('simulators come and go without a descriptor left behind', async () => {
@@ -301,7 +315,7 @@ test('simulators come and go without a descriptor left behind', async () => {
     await one.close();
   };
   await once('sram');
-  const before = countFds();
+  const before = openFiles();
   for (let i = 0; i < 3; i++) await Promise.all(['sram', 'edu', 'pl031'].map(once));
-  assert.equal(countFds(), before);
+  assert.deepEqual(openFiles(), before);
 });
