@@ -97,7 +97,8 @@ const meanings: Readonly<Record<Difference['kind'], string>> = {
 
 /** What a comparison of the mappings with the IOMMU's tables found. */
 export function verificationView(verification: Verification): View {
-  const { differences, unlisted, mappings, leaves, physicalPages, unknownPages, kernelOwn, damaged } = verification;
+  const { differences, unlisted, mappings, leaves, physicalPages, unknownPages, kernelOwn, alsoReadable, damaged } =
+    verification;
   const pages = [...leaves].toSorted(([a], [b]) => a - b).map(([size, count]) => `${count} of ${sizeText(size)}`);
   const found = differences.length + unlisted;
   const lines: (string | readonly Span[])[] = [
@@ -111,6 +112,9 @@ export function verificationView(verification: Verification): View {
   if (physicalPages > 0) lines.push(`${physicalPages} physical addresses compared`);
   if (unknownPages > 0) {
     lines.push(`the physical addresses of ${unknownPages} pages are not told (/proc/self/pagemap wants CAP_SYS_ADMIN)`);
+  }
+  if (alsoReadable > 0n) {
+    lines.push(`${hex(alsoReadable)} bytes mapped for writing alone can be read too: Linux cannot forbid it on VT-d`);
   }
   if (kernelOwn > 0n) lines.push(`${hex(kernelOwn)} bytes in reserved windows are the kernel's own`);
   if (damaged > 0) lines.push([{ text: `${damaged} lines of ${verification.file} make no sense`, role: 'warning' }]);

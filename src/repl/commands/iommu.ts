@@ -82,7 +82,7 @@ function listFaults(context: Context<'device'>, { all, since }: FaultFlags): Vie
       ? [`${about.length - shown.length} earlier ones in the log; --since 1h shows them`]
       : []),
     ...(faults.suppressed > 0
-      ? [`the kernel left ${faults.suppressed} further faults out of its log (rate limit)`]
+      ? [`the kernel's rate limit held ${faults.suppressed} lines about faults back: there were more than are shown`]
       : []),
     ...(faults.lost > 0 ? [`the log went round ${faults.lost} times before it was read: faults may be missing`] : []),
   ];

@@ -47,10 +47,10 @@ export function explainFault(
   reserved: readonly ReservedRegion[],
   unmapped?: Unmapped,
 ): string | undefined {
-  const { address, access, granularity } = fault;
+  const { address, granularity } = fault;
   if (address === undefined) return undefined;
   const { at, below, above } = mappings.neighbours(address);
-  if (at !== undefined) return insideText(address, at, access);
+  if (at !== undefined) return insideText(address, at, fault);
   if (unmapped !== undefined) {
     const { name, iova, ago } = unmapped;
     return `${hex(address)} was ${name}+${hex(address - iova)}, which was unmapped ${durationText(ago)} before`;
@@ -61,7 +61,7 @@ export function explainFault(
     return `${hex(address)} is in ${kind} (${hex(window.first)}..${hex(window.last + 1n)})`;
   }
   const page = BigInt(granularity);
-  if (above !== undefined && above.iova < address + page) return insideText(above.iova, above, access);
+  if (above !== undefined && above.iova < address + page) return insideText(above.iova, above, fault);
   const sides = [
     ...(below === undefined ? [] : [`${hex(address - endOf(below))} past the end of ${named(below)}`]),
     ...(above === undefined ? [] : [`${hex(above.iova - address)} before ${named(above)}`]),
@@ -73,7 +73,7 @@ function named(mapping: Mapping): string {
   return `${mapping.name} (${spanText(mapping)})`;
 }
 
-function insideText(address: bigint, mapping: Mapping, access: Fault['access']): string {
+function insideText(address: bigint, mapping: Mapping, { access, granularity }: Fault): string {
   const { name, prot, guard, size } = mapping;
   const offset = address - mapping.iova - BigInt(guard);
   const past = offset - BigInt(size - 2 * guard);
@@ -82,7 +82,7 @@ function insideText(address: bigint, mapping: Mapping, access: Fault['access']):
       ? `the guard in front of ${name}`
       : past >= 0n
         ? `the guard behind ${name}, ${hex(past)} past its end`
-        : `${name}+${hex(offset)}`;
+        : `${granularity > 1 ? 'the page at ' : ''}${name}+${hex(offset)}`;
   if (access === 'write' && prot === 'r') return `write to ${place}, which is mapped for reading only`;
   if ((access === 'read' || access === 'execute') && prot === 'w')
     return `${access} of ${place}, which is mapped for writing only`;

@@ -69,7 +69,7 @@ export class Faults {
     return this.#seen;
   }
 
-  /** Faults that the kernel left out of its log since watching began, of whichever device. */
+  /** Lines about faults, of whichever device, that the kernel's rate limit kept out of its log since watching began. */
   get suppressed(): number {
     return this.#suppressed;
   }
@@ -191,7 +191,8 @@ export class Faults {
     };
     this.#seen.push(seen);
     if (this.#seen.length > KEPT) this.#seen.shift();
-    if (isAbout) this.#tell(seen);
+    if (isAbout) this.#note(seen);
+    if (this.#live) for (const listener of this.#faultListeners) listener(seen);
   }
 
   #explain(fault: Fault, time: number): string | undefined {
@@ -200,7 +201,7 @@ export class Faults {
     return explainFault(fault, this.#host.mappings(), this.#host.reserved(), unmapped);
   }
 
-  #tell(seen: SeenFault): void {
+  #note(seen: SeenFault): void {
     const { fault, owner, explanation, time, logMicroseconds } = seen;
     const text = faultText(seen, this.#host.name);
     this.#host.journal.note(
@@ -209,7 +210,6 @@ export class Faults {
       { ...fault, owner, logMicroseconds, ...(explanation !== undefined && { explanation }) },
       time,
     );
-    for (const listener of this.#faultListeners) listener(seen);
     this.#report(text);
   }
 

@@ -161,7 +161,7 @@ export class Iommu {
     const pagemap = Pagemap.open(this.#roots);
     try {
       const parser = new TableParser(name);
-      const comparer = this.#comparer(parser, pagemap);
+      const comparer = this.#comparer(pagemap);
       for (const leaves of readTable(file, name, parser)) {
         for (const leaf of leaves) comparer.push(leaf);
         await breathe();
@@ -174,13 +174,13 @@ export class Iommu {
     }
   }
 
-  #comparer(parser: TableParser, pagemap: Pagemap | undefined): Comparer {
+  #comparer(pagemap: Pagemap | undefined): Comparer {
     return new Comparer({
       mappings: Array.from(this.#host.mappings().mappings, expected),
       reserved: this.reserved,
       pageSize: pageSize(),
-      // The tables of scalable mode may be first-stage ones, whose entries cannot forbid reads.
-      readImplied: () => parser.header?.pasid !== undefined,
+      // Linux's driver of VT-d sets bit 0 in every entry: the present bit of first-stage tables, the read bit of second-stage ones.
+      readImplied: true,
       ...(pagemap !== undefined && { physicalOf: pagemap.physicalOf }),
     });
   }

@@ -34,7 +34,7 @@ export interface TableHeader {
   readonly device: string;
   /** Physical address of the root of the tables. */
   readonly root: bigint;
-  /** In scalable mode. A first-stage table there cannot forbid reads. */
+  /** In scalable mode. */
   readonly pasid?: number;
 }
 

@@ -26,6 +26,8 @@ export interface Comparison {
   /** Bytes that the tables translate, and those of them that are the kernel's own (reserved windows). */
   readonly translated: bigint;
   readonly kernelOwn: bigint;
+  /** Bytes that were mapped for writing alone, and that the driver of the IOMMU lets the device read as well. */
+  readonly alsoReadable: bigint;
   /** Leaves by their size in bytes. */
   readonly leaves: ReadonlyMap<number, number>;
   /** Pages whose physical address was compared. */
@@ -56,8 +58,8 @@ export interface Expected {
   /** What the kernel maps for itself, such as the doorbell of MSIs: found there, it is no difference. */
   readonly reserved: readonly ReservedRegion[];
   readonly pageSize: number;
-  /** The tables cannot forbid reads (VT-d first stage): a mapping for writing alone may be read. */
-  readImplied(): boolean;
+  /** What the driver of the IOMMU puts into every entry: a mapping for writing alone can then be read as well. */
+  readonly readImplied: boolean;
   readonly physicalOf?: PhysicalOf;
 }
 
@@ -75,6 +77,7 @@ export class Comparer {
   #seen = 0n;
   #translated = 0n;
   #kernelOwn = 0n;
+  #alsoReadable = 0n;
   #physicalPages = 0;
   #unknownPages = 0;
   #unlisted = 0;
@@ -118,6 +121,7 @@ export class Comparer {
       differences: this.#differences,
       translated: this.#translated,
       kernelOwn: this.#kernelOwn,
+      alsoReadable: this.#alsoReadable,
       leaves: this.#leaves,
       physicalPages: this.#physicalPages,
       unknownPages: this.#unknownPages,
@@ -145,8 +149,9 @@ export class Comparer {
   }
 
   #compare(leaf: Leaf, mapping: ExpectedMapping, from: bigint, to: bigint): void {
-    const mayRead = mapping.readable || (mapping.writable && this.#expected.readImplied());
-    if (leaf.readable !== mayRead || leaf.writable !== mapping.writable) {
+    const isOnlyMore = this.#expected.readImplied && leaf.readable && !mapping.readable;
+    if (isOnlyMore) this.#alsoReadable += to - from;
+    if ((leaf.readable !== mapping.readable && !isOnlyMore) || leaf.writable !== mapping.writable) {
       const rights = { found: rightsText(leaf), expected: rightsText(mapping) };
       this.#report({ kind: 'permission', first: from, last: to - 1n, mapping: mapping.name, ...rights });
     }
