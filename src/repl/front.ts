@@ -9,11 +9,6 @@ import type { ScriptFailure } from './script.js';
 import { Session } from './session.js';
 import { StandardOutput, wantsColour } from './standard-output.js';
 
-/** Exit codes of a process that a signal ended, as shells have them: 128 and the signal's number. */
-const signalCodes = { SIGHUP: 129, SIGTERM: 143 } as const;
-/** Standard output was closed by its reader: what SIGPIPE would have made of it. */
-const BROKEN_PIPE = 141;
-
 /** Carries a session out: its steps, then standard input or the prompt. @returns the exit code. */
 export async function runSession(request: SessionRequest): Promise<number> {
   const front = new Front(request);
@@ -51,7 +46,8 @@ class Front {
     if (!request.colour) options.set('color', 'never');
     if (request.timeoutMs !== undefined) options.set('timeout', request.timeoutMs);
     process.on('uncaughtException', (error) => void this.#crash(error));
-    for (const [signal, code] of Object.entries(signalCodes)) process.on(signal, () => this.#leave(code));
+    process.on('SIGTERM', () => this.#leave(exitCodes.terminated));
+    process.once('SIGHUP', () => this.#hangUp());
     process.on('SIGINT', () => this.#onInterrupt());
   }
 
@@ -132,13 +128,19 @@ class Front {
   }
 
   #outputFailed(error: Error): void {
-    if ('code' in error && error.code === 'EPIPE') this.#leave(BROKEN_PIPE);
+    if ('code' in error && error.code === 'EPIPE') this.#leave(exitCodes.brokenPipe);
     else void this.#crash(error);
   }
 
   async #crash(error: unknown): Promise<void> {
     this.session.closeAll();
     process.exit(await showFailure(error, { json: this.session.options.get('json'), colour: this.#colour(2) }));
+  }
+
+  /** The terminal is gone. Node's own exit aborts then, since it cannot give the terminal its modes back; so the signal does it. */
+  #hangUp(): void {
+    this.session.closeAll();
+    process.kill(process.pid, 'SIGHUP');
   }
 
   #leave(code: number): void {

@@ -14,6 +14,10 @@ export const exitCodes = {
   noDevice: 4,
   internal: 70,
   interrupted: 130,
+  /** Standard output was closed by its reader: 128 and SIGPIPE. */
+  brokenPipe: 141,
+  /** By SIGTERM. */
+  terminated: 143,
 } as const;
 
 /** A failure as it is shown, with where in a script it was. */

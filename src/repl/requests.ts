@@ -20,14 +20,10 @@ export async function runRequest(request: Exclude<Request, { kind: 'session' }>)
 async function serveUntilStopped(model: string, path: string): Promise<number> {
   const { serve } = await import('../vfio/sim/serve.js');
   const stop = new AbortController();
-  let code: number = exitCodes.done;
-  for (const [signal, number] of [
-    ['SIGINT', exitCodes.interrupted],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
+  let ended: NodeJS.Signals | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
-      code = number;
+      ended = signal;
       stop.abort();
     });
   }
@@ -37,7 +33,9 @@ async function serveUntilStopped(model: string, path: string): Promise<number> {
     listening: () => say(`sim:${model} is served at ${path}; Ctrl-C ends it`),
     client: (event) => say(event === 'connected' ? 'a client came' : 'the client is gone'),
   });
-  return code;
+  // Node's own exit aborts where the terminal is gone, so the signal ends it, now that nobody listens to it.
+  if (ended === 'SIGHUP') process.kill(process.pid, 'SIGHUP');
+  return ended === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated;
 }
 
 function print(text: string): Promise<void> {

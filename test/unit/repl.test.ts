@@ -21,8 +21,10 @@ const controls = /\u001b\[[0-9;?]*[A-Za-z]/g;
 /** A prompt on a terminal of its own, with a home of its own. */
 class Terminal {
   readonly home: string;
-  readonly #pty: IPty;
+  readonly #pty: IPty & { destroy(): void };
   readonly #exit: Promise<number>;
+  /** The number of the signal that ended it, 0 for none. */
+  signal = 0;
   #seen = '';
   #wake: (() => void) | undefined;
 
@@ -31,9 +33,14 @@ class Terminal {
     mkdirSync(home, { recursive: true });
     this.home = home;
     const env = { ...process.env, HOME: home, NO_COLOR: '1', TERM: 'xterm-256color' };
-    this.#pty = spawn(process.execPath, [main, ...args], { cols: 80, rows: 24, env, cwd: folder });
+    this.#pty = spawn(process.execPath, [main, ...args], { cols: 80, rows: 24, env, cwd: folder }) as IPty & {
+      destroy(): void;
+    };
     this.#exit = new Promise((resolve) => {
-      this.#pty.onExit(({ exitCode }) => resolve(exitCode));
+      this.#pty.onExit(({ exitCode, signal }) => {
+        this.signal = signal ?? 0;
+        resolve(exitCode);
+      });
     });
     this.#pty.onData((data) => {
       this.#seen += data;
@@ -85,9 +92,15 @@ class Terminal {
     return this.#exit;
   }
 
+  /** Takes the terminal away, as closing its window does. */
+  async hangUp(): Promise<void> {
+    this.#pty.destroy();
+    await this.#exit;
+  }
+
   /** Ends it where a test that failed has left it. */
-  kill(): void {
-    this.#pty.kill('SIGKILL');
+  kill(signal = 'SIGKILL'): void {
+    this.#pty.kill(signal);
   }
 
   get exit(): Promise<number> {
@@ -174,6 +187,15 @@ test('quit leaves, and Ctrl-D leaves while a command runs', async () => {
   other.type('wait region0 0 == 1 --timeout 60s\r');
   await other.until('60s');
   assert.equal(await other.leave(), 0);
+});
+
+test('SIGTERM ends it with 143, and a terminal that goes away ends it by SIGHUP', async () => {
+  const terminal = await opened();
+  terminal.kill('SIGTERM');
+  assert.equal(await terminal.exit, 143);
+  const other = await opened();
+  await other.hangUp();
+  assert.equal(other.signal, 1, 'and not by an abort of the runtime');
 });
 
 test('a notice stands above the line that is being typed, which stays as it is', async () => {
