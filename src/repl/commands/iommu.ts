@@ -98,18 +98,14 @@ interface FollowFlags {
 /** The longest that a timer can wait: 24 days. */
 const FOR_EVER = 2 ** 31 - 1;
 
-/** Faults as they come, until there are `count`, the time is over, or the command is interrupted. */
+/** Faults as they come, those first that no earlier call has shown, until there are `count`, the time is over, or the command is interrupted. */
 async function* followFaults(context: Context<'device'>, { all, count, timeout }: FollowFlags): AsyncGenerator<View> {
   const { device } = context;
   const { faults } = device.iommu;
   const obstacle = faults.watch();
   if (obstacle !== undefined) throw refuse(device.name, obstacle);
-  const waiting: SeenFault[] = [];
   let wake: () => void = () => undefined;
-  const leave = faults.onFault((seen) => {
-    if (all || seen.owner !== 'other') waiting.push(seen);
-    wake();
-  });
+  const leave = faults.onFault(() => wake());
   const late = new AbortController();
   // The log keeps no process from ending; while it is followed, this does.
   const timer = setTimeout(() => late.abort(), Math.min(timeout ?? FOR_EVER, FOR_EVER));
@@ -119,14 +115,14 @@ async function* followFaults(context: Context<'device'>, { all, count, timeout }
   const most = count ?? Infinity;
   let shown = 0;
   try {
-    for (;;) {
-      for (const seen of waiting.splice(0, most - shown)) {
+    while (shown < most && !end.aborted) {
+      const seen = faults.take();
+      if (seen === undefined) {
+        await new Promise<void>((resolve) => (wake = resolve));
+      } else if (all || seen.owner !== 'other') {
         shown += 1;
         yield text(`${((seen.time - start) / 1e9).toFixed(6)} ${faultText(seen, device.name)}`);
       }
-      if (shown >= most || end.aborted) break;
-      if (waiting.length > 0) continue;
-      await new Promise<void>((resolve) => (wake = resolve));
     }
     if (late.signal.aborted && count !== undefined && shown < count) {
       const hint = 'iommu faults --since 1m shows earlier ones';

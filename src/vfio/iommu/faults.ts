@@ -49,6 +49,8 @@ export class Faults {
   readonly #clock = new LogClock();
   readonly #decoder = new FaultDecoder();
   readonly #seen: SeenFault[] = [];
+  /** Live ones that nobody has taken yet. */
+  readonly #untaken: SeenFault[] = [];
   readonly #faultListeners = new Set<(seen: SeenFault) => void>();
   readonly #reportListeners = new Set<(text: string) => void>();
   #kmsg: Kmsg | undefined;
@@ -101,6 +103,11 @@ export class Faults {
     const obstacle = this.#open();
     if (obstacle === undefined) this.#drain(true);
     return obstacle;
+  }
+
+  /** The next fault that came and was not taken yet: none is missed between an access and the wait for what it does. */
+  take(): SeenFault | undefined {
+    return this.#untaken.shift();
   }
 
   /** Calls back for each fault as it comes, other devices' included; the returned function ends that. */
@@ -192,7 +199,10 @@ export class Faults {
     this.#seen.push(seen);
     if (this.#seen.length > KEPT) this.#seen.shift();
     if (isAbout) this.#note(seen);
-    if (this.#live) for (const listener of this.#faultListeners) listener(seen);
+    if (!this.#live) return;
+    this.#untaken.push(seen);
+    if (this.#untaken.length > KEPT) this.#untaken.shift();
+    for (const listener of this.#faultListeners) listener(seen);
   }
 
   #explain(fault: Fault, time: number): string | undefined {
