@@ -1,6 +1,8 @@
+import { Dma } from './dma/dma.js';
 import { type FailureDetails, VfioError } from './errors.js';
 import { Gate } from './gate.js';
 import { Interrupts } from './interrupts.js';
+import { Iommu } from './iommu/iommu.js';
 import { Journal } from './journal.js';
 import { Region, type RegionHost } from './region.js';
 import type { Space } from './space.js';
@@ -38,6 +40,8 @@ export class Device {
   readonly #mappings: { readonly address: number; readonly length: number }[] = [];
   readonly #lostListeners = new Set<(reason: FailureDetails) => void>();
   readonly #closing: (() => void)[] = [];
+  #dma: Dma | undefined;
+  #iommu: Iommu | undefined;
   #mmap: boolean;
   #closed = false;
 
@@ -166,6 +170,19 @@ export class Device {
     return config === undefined ? undefined : (config.read16(4) & 4) !== 0;
   }
 
+  /** Memory for the device: buffers, and what is mapped. Nothing is by asking for this. */
+  get dma(): Dma {
+    this.#dma ??= new Dma(this);
+    return this.#dma;
+  }
+
+  /** The IOMMU's side of the device: what it is, where addresses lead, and what it refused. */
+  get iommu(): Iommu {
+    const { name, transport, journal } = this;
+    this.#iommu ??= new Iommu({ name, transport, journal, mappings: () => this.dma });
+    return this.#iommu;
+  }
+
   /** VFIO_DEVICE_RESET. Throws VfioError 'unsupported' where VFIO says that the device has none. */
   reset(): void {
     if (!this.info.resettable) {
@@ -217,6 +234,8 @@ export class Device {
     for (const { address, length } of this.#mappings) munmap(address, length);
     this.#mappings.length = 0;
     this.transport.close();
+    this.#dma?.close();
+    this.#iommu?.close();
     this.journal.note('close', `closed ${this.name}`);
   }
 

@@ -40,6 +40,7 @@ export class DmaSpace {
   readonly #messages: MessageMemory;
   /** In order of IOVA; they do not overlap. */
   readonly #mappings: Mapping[] = [];
+  readonly #files = new SharedFiles();
 
   constructor(options: DmaSpaceOptions, messages: MessageMemory) {
     this.#options = options;
@@ -59,7 +60,7 @@ export class DmaSpace {
     const free =
       (before === undefined || before.iova + before.size <= address) && (behind?.iova ?? END) >= address + size;
     if (!free) throw new Refusal(EEXIST, 'something is mapped there');
-    const memory = fd === undefined ? undefined : new FileMemory(fd, offset, size);
+    const memory = fd === undefined ? undefined : this.#files.open(fd, offset, size, writable);
     this.#mappings.splice(at, 0, { iova: address, size, readable, writable, memory });
   }
 
@@ -125,6 +126,30 @@ export class DmaSpace {
   }
 }
 
+/** The client's files, each by one descriptor however often parts of it are mapped: thousands of mappings stay below `ulimit -n`. */
+class SharedFiles {
+  readonly #files = new Map<string, { readonly fd: number; users: number }>();
+
+  /** Opens a part of a file and owns `fd` from then on. Throws a Refusal; the fd is then the caller's still. */
+  open(fd: number, offset: bigint, size: bigint, writable: boolean): FileMemory {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    // A file that was opened for reading does not do for a mapping that is written to.
+    const key = `${dev}:${ino}:${writable}`;
+    const known = this.#files.get(key);
+    const file = known ?? { fd, users: 0 };
+    const memory = new FileMemory(file.fd, offset, size, () => {
+      file.users -= 1;
+      if (file.users > 0) return;
+      this.#files.delete(key);
+      libc.close(file.fd);
+    });
+    file.users += 1;
+    if (known === undefined) this.#files.set(key, file);
+    else libc.close(fd);
+    return memory;
+  }
+}
+
 /**
  * Client memory in a file. It is reached by pread and pwrite, which a client that shortens its file cannot turn into a SIGBUS; huge pages, which
  * cannot be written so, are mapped.
@@ -133,12 +158,14 @@ class FileMemory {
   readonly #fd: number;
   readonly #offset: bigint;
   readonly #mapped: { readonly address: number; readonly length: number } | undefined;
+  readonly #closeFile: () => void;
 
-  constructor(fd: number, offset: bigint, size: bigint) {
+  constructor(fd: number, offset: bigint, size: bigint, closeFile: () => void) {
     const { size: fileSize, blksize } = fstatSync(fd, { bigint: true });
     if (offset + size > fileSize) throw new Refusal(EINVAL, 'the file is shorter than the mapping');
     this.#fd = fd;
     this.#offset = offset;
+    this.#closeFile = closeFile;
     if (blksize <= BigInt(libc.pageSize())) return;
     const length = Number(size);
     const made = libc.mmap(length, libc.PROT_READ | libc.PROT_WRITE, libc.MAP_SHARED, fd, offset);
@@ -162,6 +189,6 @@ class FileMemory {
 
   close(): void {
     if (this.#mapped !== undefined) libc.munmap(this.#mapped.address, this.#mapped.length);
-    libc.close(this.#fd);
+    this.#closeFile();
   }
 }

@@ -49,6 +49,7 @@ export const MAP_FIXED = 0x10;
 export const MAP_ANONYMOUS = 0x20;
 export const MAP_HUGETLB = 0x40000;
 export const MFD_CLOEXEC = 1;
+export const MFD_HUGETLB = 4;
 export const EFD_CLOEXEC = 0o2000000;
 export const EFD_NONBLOCK = 0o4000;
 export const POLLIN = 1;
@@ -106,6 +107,25 @@ export function memfd(name: string, size: number): Result {
   if (sized.errno === 0) return made;
   close(made.value);
   return sized;
+}
+
+const MFD_ALLOW_SEALING = 2;
+const F_ADD_SEALS = 1033;
+const F_SEAL_SEAL_SHRINK_GROW = 1 | 2 | 4;
+
+/**
+ * memfd_create(2), sized to `size` bytes and sealed there: whoever else gets the descriptor cannot shorten the file under its mappings.
+ * With `huge` it is made of huge pages of the default size.
+ */
+export function sealedMemfd(name: string, size: number, huge = false): Result {
+  const made = result(c.memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB : 0)) as number);
+  if (made.errno !== 0) return made;
+  const sized = ftruncate(made.value, size);
+  const sealed =
+    sized.errno === 0 ? result(c.fcntl(made.value, F_ADD_SEALS, F_SEAL_SEAL_SHRINK_GROW) as number) : sized;
+  if (sealed.errno === 0) return made;
+  close(made.value);
+  return sealed;
 }
 
 export function ftruncate(fd: number, size: number): Result {
@@ -185,6 +205,11 @@ export function pageSize(): number {
  */
 export function memoryAt(address: number, length: number): ArrayBuffer {
   return koffi.view(BigInt(address), length);
+}
+
+/** Where the bytes of an array of JavaScript are in this process. They stay there as long as its ArrayBuffer is reachable. */
+export function addressOf(bytes: Uint8Array): number {
+  return Number(koffi.address(bytes.buffer)) + bytes.byteOffset;
 }
 
 /** The name of an errno, such as 'EIO'; 'errno 12345' for one that libc does not name here. */

@@ -78,7 +78,7 @@ export interface DmaMapping {
   readonly writable: boolean;
   /** Host virtual address of the memory in this process. */
   readonly address: number;
-  /** The memfd behind it and the offset in it, for transports that hand the memory over (vfio-user). */
+  /** The file behind it (-1: none) and the offset in it, for transports that hand the memory over (vfio-user). */
   readonly fd: number;
   readonly fdOffset: number;
 }

@@ -292,7 +292,8 @@ export class VfioUserTransport implements Transport {
     const { iova, size, readable, writable, fd, fdOffset } = mapping;
     const place: Place = { operation: `map 0x${size.toString(16)} bytes at IOVA 0x${iova.toString(16)}` };
     const request = { readable, writable, offset: BigInt(fdOffset), address: iova, size: BigInt(size) };
-    const fds = this.#server.maxMsgFds > 0 ? [fd] : [];
+    // Without a file the server reaches the memory by messages.
+    const fds = this.#server.maxMsgFds > 0 && fd >= 0 ? [fd] : [];
     // Known before the server is told: its first DMA request may come ahead of its reply.
     this.#session.dma.add(mapping);
     try {
