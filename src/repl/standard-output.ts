@@ -92,6 +92,8 @@ function isDirect(fd: number): boolean {
 export class StandardOutput implements Output {
   readonly #out: Writer;
   readonly #style: () => Style;
+  /** A line of progress stands on the terminal. */
+  #progress = false;
   /** Takes the events over: the prompt shows them above its line. */
   announce: ((text: string) => void) | undefined;
 
@@ -101,6 +103,7 @@ export class StandardOutput implements Output {
   }
 
   show(view: View, json: boolean): void | Promise<void> {
+    if (this.#progress) this.progress(undefined);
     if (json) return this.#showJson(view);
     const { colour, columns } = this.#style();
     if (colour) return this.#showColour(view, columns);
@@ -113,6 +116,7 @@ export class StandardOutput implements Output {
   }
 
   notice(text: string): void {
+    if (this.#progress) this.progress(undefined);
     if (this.announce) {
       this.announce(text);
       return;
@@ -123,6 +127,7 @@ export class StandardOutput implements Output {
 
   progress(text: string | undefined): void {
     if (!isatty(2)) return;
+    this.#progress = text !== undefined;
     process.stderr.write(text === undefined ? '\r\u001b[K' : `\r\u001b[K${escape(text)}`);
   }
 

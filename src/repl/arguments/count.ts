@@ -1,8 +1,8 @@
-import { VfioError } from '../../vfio/errors.js';
 import { bytesOf, type Width } from '../../vfio/width.js';
 import { parseExpression } from '../expression.js';
 import { clip } from '../number.js';
 import { Scanner } from '../scanner.js';
+import { UsageError } from '../usage-error.js';
 import type { Argument, Parsed } from './argument.js';
 import { combine } from './argument.js';
 import type { Words } from './words.js';
@@ -50,15 +50,14 @@ function checked(scanner: Scanner, unit: Count['unit']): Parsed<Count> {
   });
 }
 
-/** A count in cells of `width` bits. Throws VfioError where the bytes are no whole number of cells. */
+/** A count in cells of `width` bits. Throws UsageError where the bytes are no whole number of cells. */
 export function cellsOf({ amount, unit }: Count, width: Width): number {
   if (unit === 'cells') return amount;
   const step = bytesOf(width);
   if (amount % step === 0) return amount / step;
-  throw new VfioError({
-    kind: 'unsupported',
-    operation: 'access',
-    why: `${amount} bytes are no whole number of ${width}-bit cells`,
-    hint: `give a multiple of ${step} bytes, or a narrower width (.b reads single bytes)`,
-  });
+  throw new UsageError(
+    `${amount} bytes are no whole number of ${width}-bit cells`,
+    undefined,
+    `give a multiple of ${step} bytes, or a narrower width (.b reads single bytes)`,
+  );
 }

@@ -209,7 +209,7 @@ export const commands = [
     flags: {},
     effect: 'reset',
     needs: 'device',
-    examples: [{ line: 'reset', says: 'back to its state after power-on, as far as VFIO can', device: 'sim:edu' }],
+    examples: [{ line: 'reset', says: 'back to its state after power-on, as far as VFIO can', device: 'sim:sram' }],
     run({ device }): View {
       device.reset();
       return { kind: 'text', lines: [`${device.name}: reset`] };
