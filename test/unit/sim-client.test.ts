@@ -4,7 +4,7 @@ import { afterEach, beforeEach, suite, test } from 'node:test';
 import { startSimulator, type Simulator } from '../../src/vfio/sim/host.js';
 import * as libc from '../../src/vfio/sys/libc.js';
 import { VfioUserTransport } from '../../src/vfio/transport/vfio-user.js';
-import { gone } from './sim-wire.js';
+import { gone, held } from './sim-wire.js';
 
 const INTX = 0;
 const MSI = 1;
@@ -302,7 +302,7 @@ test('stop pulls the device out: the client is told, and everything is released'
   });
   pulled.simulator.stop();
   await gone(pulled.simulator);
-  assert.equal(await lost, 'lost');
+  assert.equal(await held(lost), 'lost');
   await pulled.close();
   assert.deepEqual(openFiles(), before);
 });

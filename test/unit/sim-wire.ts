@@ -108,9 +108,17 @@ export class Wire {
   }
 }
 
-/** Waits until a simulator is gone, which does not hold the process by itself. */
+/** Waits until a simulator is gone. */
 export async function gone(simulator: Simulator): Promise<void> {
+  assert.equal(await held(simulator.closed), undefined);
+}
+
+/** Waits for what does not hold the process by itself. */
+export async function held<Result>(promise: Promise<Result>): Promise<Result> {
   const hold = setInterval(() => undefined, 1000);
-  assert.equal(await simulator.closed, undefined);
-  clearInterval(hold);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(hold);
+  }
 }
