@@ -1,20 +1,15 @@
-// The interrupt pump under load, beside an epoll loop in C, in one run on one machine.
-//
-// Another process signals eventfds at the highest rate it can make, then at a paced rate with its own timestamps. Run it with
-//   node dist/test/bench/irq-pump.js
-// It needs gcc, and exits with 1 where a count is wrong or a target is missed.
-import { spawn, spawnSync } from 'node:child_process';
+// The interrupt pump under load, beside an epoll loop in C: another process signals eventfds at the highest rate it can make, then at a
+// paced rate with its own timestamps.
+import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { argv } from 'node:process';
-import { fileURLToPath } from 'node:url';
-
+import { readdirSync, readFileSync, readSync } from 'node:fs';
 import { monotonicNs } from '../../src/vfio/journal.js';
 import * as libc from '../../src/vfio/sys/libc.js';
 import { Pump } from '../../src/vfio/sys/pump.js';
+import { compiled } from './programs.js';
+import { type Row, atMost, ratioAtLeast, ratioAtMost } from './report.js';
+import { median, quantile } from './rounds.js';
 
 const VECTORS = [1, 16, 64];
 const STORM_SIGNALS = 1_000_000;
@@ -30,16 +25,6 @@ interface Load {
   readonly intervalNs: number;
   readonly signallerCpu: number;
   readonly receiverCpu: number;
-}
-
-/** One line of the table: the pump's figure beside the reference's, and whether the target (in words) is met. */
-export interface BenchRow {
-  readonly what: string;
-  readonly pump: string;
-  readonly reference: string;
-  readonly ratio: string;
-  readonly target: string;
-  readonly met: boolean;
 }
 
 interface Received {
@@ -61,22 +46,6 @@ interface Pumped extends Referenced {
   readonly mainP50: number;
   readonly mainP99: number;
   readonly dropped: bigint;
-}
-
-/** Builds the C side into `folder` and returns the program's path. */
-function build(folder: string): string {
-  const name = 'irq-reference.c';
-  const here = dirname(fileURLToPath(import.meta.url));
-  // The compiler copies no C: from dist/test/bench the source lies in test/bench, however deep the output folder.
-  let root = here;
-  while (!existsSync(join(root, 'test/bench', name))) {
-    if (root === dirname(root)) throw new Error(`test/bench/${name} is not found above ${here}`);
-    root = dirname(root);
-  }
-  const program = join(folder, 'irq-reference');
-  const made = spawnSync('gcc', ['-O2', '-Wall', '-o', program, join(root, 'test/bench', name)], { encoding: 'utf8' });
-  if (made.status !== 0) throw new Error(`gcc failed: ${made.error?.message ?? made.stderr}`);
-  return program;
 }
 
 function value({ value: number, errno }: libc.Result): number {
@@ -201,20 +170,16 @@ async function pumped(program: string, load: Load): Promise<Pumped> {
     events: events + Number(dropped),
     signals: Number(total),
     elapsedNs: lastNs - firstNs,
-    p50: quantile(toPump, 0.5),
-    p99: quantile(toPump, 0.99),
-    mainP50: quantile(toMain, 0.5),
-    mainP99: quantile(toMain, 0.99),
+    p50: median(sorted(toPump)),
+    p99: quantile(sorted(toPump), 0.99),
+    mainP50: median(sorted(toMain)),
+    mainP99: quantile(sorted(toMain), 0.99),
     dropped,
     worstLagMs,
   };
 }
 
-function quantile(values: readonly number[], part: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? 0;
-}
-
-const median = (values: readonly number[]): number => quantile(values, 0.5);
+const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b);
 const eventRate = (received: Received): number => (received.events * 1e9) / received.elapsedNs;
 const signalRate = (received: Received): number => (received.signals * 1e9) / received.elapsedNs;
 const perSecond = (events: number): string => `${Math.round(events / 1000)}k/s`;
@@ -228,7 +193,7 @@ interface Placement {
   readonly receiverCpu: number;
 }
 
-async function storm(program: string, vectors: number, place: Placement): Promise<BenchRow[]> {
+async function storm(program: string, vectors: number, place: Placement): Promise<Row[]> {
   const load = { vectors, signals: STORM_SIGNALS, intervalNs: 0, ...place };
   const ours: Pumped[] = [];
   const theirs: Referenced[] = [];
@@ -242,54 +207,45 @@ async function storm(program: string, vectors: number, place: Placement): Promis
   const pump = Math.max(...ours.map(eventRate));
   const loop = Math.max(...theirs.map(eventRate));
   const lags = ours.map((round) => round.worstLagMs);
+  const lag = median(sorted(lags));
   const idleLags = theirs.map((round) => round.worstLagMs);
   const dropped = ours.reduce((sum, round) => sum + round.dropped, 0n);
   const what = `storm on ${nounOf(vectors)}:`;
   return [
     {
-      what: `${what} signals summed`,
-      pump: right ? `${STORM_SIGNALS}` : sums.join(' '),
+      name: `${what} signals summed`,
+      measured: right ? `${STORM_SIGNALS}` : sums.join(' '),
       reference: `${theirs[0]?.signals}`,
-      ratio: '',
-      target: `${STORM_SIGNALS} sent`,
-      met: right,
+      limit: { text: `${STORM_SIGNALS} sent`, met: right },
     },
     {
-      what: `${what} signals taken`,
-      pump: perSecond(Math.max(...ours.map(signalRate))),
+      name: `${what} signals taken`,
+      measured: perSecond(Math.max(...ours.map(signalRate))),
       reference: perSecond(Math.max(...theirs.map(signalRate))),
-      ratio: '',
-      target: '',
-      met: true,
     },
     {
-      what: `${what} events into the ring`,
-      pump: perSecond(pump),
+      name: `${what} events into the ring`,
+      measured: perSecond(pump),
       reference: perSecond(loop),
-      ratio: (pump / loop).toFixed(2),
-      target: 'ratio >= 0.5',
-      met: pump / loop >= 0.5,
+      ratio: pump / loop,
+      limit: ratioAtLeast(pump / loop, 0.5),
+    },
+    { name: `${what} events dropped and counted`, measured: `${dropped}` },
+    {
+      name: `${what} main thread's worst lag (median round)`,
+      measured: milliseconds(lag),
+      reference: milliseconds(median(sorted(idleLags))),
+      limit: atMost(lag, 50, 'ms'),
     },
     {
-      what: `${what} events dropped and counted`,
-      pump: `${dropped}`,
-      reference: '',
-      ratio: '',
-      target: '',
-      met: true,
-    },
-    {
-      what: `${what} main thread's worst lag, median`,
-      pump: `${milliseconds(median(lags))} (of all rounds ${milliseconds(Math.max(...lags))})`,
-      reference: milliseconds(median(idleLags)),
-      ratio: '',
-      target: '<= 50 ms',
-      met: median(lags) <= 50,
+      name: `${what} main thread's worst lag (worst round)`,
+      measured: milliseconds(Math.max(...lags)),
+      reference: milliseconds(Math.max(...idleLags)),
     },
   ];
 }
 
-async function latency(program: string, vectors: number, place: Placement): Promise<BenchRow[]> {
+async function latency(program: string, vectors: number, place: Placement): Promise<Row[]> {
   const load = { vectors, signals: PACED_SIGNALS, intervalNs: PACED_INTERVAL_NS, ...place };
   const ours: Pumped[] = [];
   const theirs: Referenced[] = [];
@@ -298,20 +254,20 @@ async function latency(program: string, vectors: number, place: Placement): Prom
     ours.push(await pumped(program, load));
   }
   const right = ours.every((round) => round.signals === PACED_SIGNALS);
-  const row = (part: string, figure: 'p50' | 'p99' | 'mainP50' | 'mainP99', loop: number, most?: number): BenchRow => {
-    const pump = median(ours.map((round) => round[figure]));
+  const row = (part: string, figure: 'p50' | 'p99' | 'mainP50' | 'mainP99', loop: number, most?: number): Row => {
+    const pump = median(sorted(ours.map((round) => round[figure])));
     const ratio = pump / loop;
+    const kept = most === undefined ? undefined : ratioAtMost(ratio, most);
     return {
-      what: `paced on ${nounOf(vectors)}, ${place.name}: to ${part}`,
-      pump: microseconds(pump),
+      name: `paced on ${nounOf(vectors)}, ${place.name}: to ${part}`,
+      measured: microseconds(pump),
       reference: microseconds(loop),
-      ratio: ratio.toFixed(2),
-      target: most === undefined ? '' : `ratio <= ${most}`,
-      met: right && (most === undefined || ratio <= most),
+      ratio,
+      ...(kept && { limit: { text: kept.text, met: kept.met && right } }),
     };
   };
-  const p50 = median(theirs.map((round) => round.p50));
-  const p99 = median(theirs.map((round) => round.p99));
+  const p50 = median(sorted(theirs.map((round) => round.p50)));
+  const p99 = median(sorted(theirs.map((round) => round.p99)));
   return [
     row('timestamp, p50', 'p50', p50, 5),
     row('timestamp, p99', 'p99', p99),
@@ -332,7 +288,7 @@ function placements(): Placement[] {
   return other === undefined ? [same] : [same, { name: 'other CPU', signallerCpu: one, receiverCpu: other }];
 }
 
-async function starts(): Promise<BenchRow> {
+async function starts(): Promise<Row> {
   await Pump.acquire().release();
   const before = readdirSync('/proc/self/fd').length;
   const threadsBefore = threads().length;
@@ -342,45 +298,22 @@ async function starts(): Promise<BenchRow> {
   const fds = readdirSync('/proc/self/fd').length - before;
   const left = threads().length - threadsBefore;
   return {
-    what: `${STARTS} starts and stops`,
-    pump: `${fds} fds and ${left} threads left, ${each.toFixed(1)} ms each`,
-    reference: '',
-    ratio: '',
-    target: 'none left',
-    met: fds === 0 && left === 0,
+    name: `${STARTS} starts and stops of the pump`,
+    measured: `${each.toFixed(1)} ms each, ${fds} fds and ${left} threads left`,
+    limit: { text: 'none left', met: fds === 0 && left === 0 },
   };
 }
 
-export async function run(): Promise<BenchRow[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'irq-pump-'));
-  try {
-    const program = build(folder);
-    const rows: BenchRow[] = [];
-    const places = placements();
-    // Both at once where there are two processors: the highest rate that the signaller can make.
-    const storms = places.at(-1);
-    for (const vectors of VECTORS) if (storms) rows.push(...(await storm(program, vectors, storms)));
-    for (const place of places) {
-      for (const vectors of VECTORS) rows.push(...(await latency(program, vectors, place)));
-    }
-    rows.push(await starts());
-    return rows;
-  } finally {
-    rmSync(folder, { recursive: true });
+export async function run(): Promise<Row[]> {
+  const program = compiled('irq-reference.c');
+  const rows: Row[] = [];
+  const places = placements();
+  // Both at once where there are two processors: the highest rate that the signaller can make.
+  const storms = places.at(-1);
+  for (const vectors of VECTORS) if (storms) rows.push(...(await storm(program, vectors, storms)));
+  for (const place of places) {
+    for (const vectors of VECTORS) rows.push(...(await latency(program, vectors, place)));
   }
-}
-
-if (argv[1] !== undefined && fileURLToPath(import.meta.url) === argv[1]) {
-  const rows = await run();
-  for (const row of rows) {
-    const columns = [
-      row.what.padEnd(52),
-      row.pump.padStart(40),
-      row.reference.padStart(12),
-      row.ratio.padStart(6),
-      row.target,
-    ];
-    console.log(`${row.met ? 'ok  ' : 'MISS'} ${columns.join(' ')}`);
-  }
-  if (rows.some((row) => !row.met)) process.exitCode = 1;
+  rows.push(await starts());
+  return rows;
 }

@@ -1,0 +1,30 @@
+// Every bench, or those named: `npm run bench -- start-up script`. Prints a table, its figures and references measured side by side in this
+// run. Exit code 1 where a limit is missed, 2 for a name that is none.
+import { type Row, table } from './report.js';
+
+/** Each is a module of its own, loaded when its turn comes: what it warms up is its own. */
+const subjects: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>>> = {
+  access: () => import('./access.js'),
+  block: () => import('./block.js'),
+  'start-up': () => import('./start-up.js'),
+  script: () => import('./script.js'),
+  memory: () => import('./memory.js'),
+  prompt: () => import('./prompt.js'),
+  'irq-pump': () => import('./irq-pump.js'),
+};
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(subjects);
+const unknown = wanted.find((name) => !Object.hasOwn(subjects, name));
+if (unknown !== undefined) {
+  console.error(`there is no bench ${unknown}; there are ${Object.keys(subjects).join(', ')}`);
+  process.exit(2);
+}
+
+const rows: Row[] = [];
+for (const name of wanted) {
+  if (process.stderr.isTTY) process.stderr.write(`${name} ...\n`);
+  const subject = await subjects[name]?.();
+  if (subject) rows.push(...(await subject.run()));
+}
+process.stdout.write(table(rows));
+process.exitCode = rows.some(({ limit }) => limit?.met === false) ? 1 : 0;
