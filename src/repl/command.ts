@@ -42,6 +42,8 @@ export interface Context<N extends Need = Need> {
   breathe(): Promise<void>;
   /** Only what would happen is wanted (-n). Accesses, mappings and resets of the device are held back by its gate; files are not. */
   readonly dryRun: boolean;
+  /** To be called where what follows depends on values that were read, or keeps them: a dry run ends there, and nothing happens otherwise. */
+  needValues(): void;
   /** Says how far a long command is, for a terminal only, and only from its second second on. */
   progress(text: string): void;
 }

@@ -9,7 +9,7 @@ export class Interrupted extends Error {
 /** An input of a dry run that depends on what a read would have brought. */
 export class UnknownInDryRun extends Error {
   constructor() {
-    super('what follows depends on the value read');
+    super('what follows depends on what is read');
     this.name = 'UnknownInDryRun';
   }
 }

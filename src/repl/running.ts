@@ -1,6 +1,6 @@
 import type { Device } from '../vfio/device.js';
 import type { Context } from './command.js';
-import { Interrupted } from './interrupted.js';
+import { Interrupted, UnknownInDryRun } from './interrupted.js';
 import type { Session } from './session.js';
 
 /** A command says nothing of its progress before it has run for this long, and then this often; in milliseconds. */
@@ -25,6 +25,10 @@ export class Running implements Context {
     const { device } = this.session;
     if (device === undefined) throw new Error('the command did not declare that it needs a device');
     return device;
+  }
+
+  needValues(): void {
+    if (this.dryRun) throw new UnknownInDryRun();
   }
 
   get signal(): AbortSignal {

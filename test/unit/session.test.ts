@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -144,8 +144,13 @@ test('a dry run shows what would be done and does none of it', async () => {
   await session.execute('peek region0 0 4', script);
   assert.equal(output.take(), 'would read region0+0x0 (32 bits), 4 cells\n');
   await session.execute('poke region0 4 [region0 8]+1', script);
-  assert.equal(output.take(), 'would read region0+0x8 (32 bits)\nwhat follows depends on the value read\n');
+  assert.equal(output.take(), 'would read region0+0x8 (32 bits)\nwhat follows depends on what is read\n');
   await session.execute('$x = [region0 8]', script);
+  await session.execute('poke region0 4 5:0xff', script);
+  const file = join(folder, 'kept');
+  await session.execute(`save region0 0..64 ${file}; snapshot ${file}`, script);
+  assert.match(output.take(), /^would read region0\+0x8 .*\nwhat follows.*\nwould read region0\+0x4 .*\nwhat follows/);
+  assert.equal(existsSync(file), false, 'no file is made of numbers that were not read');
   assert.equal(session.variables.has('x'), false, 'a value that was not read is not kept');
   await session.execute('$x = 5', script);
   assert.equal(session.variables.get('x'), 5n);

@@ -2,7 +2,7 @@ import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
 import type { ReadView, View, WriteView } from '../../views/view.js';
 import { type Location, cellsOf, count, integer, location, maskedValue, optional, toggle } from '../arguments.js';
 import { cellsView, readCells, wordWithWidth } from '../cells.js';
-import { defineCommand } from '../command.js';
+import { type Context, defineCommand } from '../command.js';
 import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
@@ -25,6 +25,7 @@ function write(
   value: bigint,
   mask: bigint | undefined,
   options: { allowSplit: boolean; verify: boolean },
+  context: Context,
 ): WriteView {
   const { space, offset, width } = at;
   const split = options.allowSplit ? { allowSplit: true } : undefined;
@@ -33,6 +34,7 @@ function write(
   let old: number | bigint | undefined;
   if (mask !== undefined) {
     old = space.read(width, offset, split);
+    context.needValues();
     written = word((BigInt(old) & ~mask & maxOf(width)) | (value & mask));
   }
   space.write(width, offset, written, split);
@@ -148,7 +150,7 @@ export const commands = [
         bits = checkedField(bits, at) << field.shift;
         mask = field.mask;
       }
-      const view = write(at, bits, mask, flags);
+      const view = write(at, bits, mask, flags, context);
       if (view.readBack !== undefined) context.session.last = BigInt(view.readBack);
       return view;
     },

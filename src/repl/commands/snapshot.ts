@@ -51,6 +51,7 @@ export const commands = [
         progress: (done, total) => context.progress(`${Math.floor((done / total) * 100)} % of ${total} bytes read`),
         ...(width !== undefined && { width }),
       });
+      context.needValues();
       const part = `${path}.part`;
       try {
         await writeFile(part, `${JSON.stringify(taken, undefined, 1)}\n`);

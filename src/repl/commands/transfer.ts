@@ -69,6 +69,8 @@ export const commands = [
       const step = bytesOf(width);
       const bytes = bytesIn(piece);
       const shape = { offset, width, count: Math.floor(bytes / step), stride: step };
+      if (context.dryRun) space.readBlock(shape, { allowSplit: flags.allowSplit });
+      context.needValues();
       const part = `${path}.part`;
       let handle: FileHandle | undefined;
       let unread = 0;
