@@ -3,6 +3,7 @@ import type { Gate } from './gate.js';
 import { type IrqWaiter, waitFor } from './irq-wait.js';
 import { IrqVector } from './irq-vector.js';
 import { type Journal, monotonicNs } from './journal.js';
+import { Resample } from './resample.js';
 import { close as closeFd, errnoName, eventfd } from './sys/libc.js';
 import type { Pump } from './sys/pump.js';
 import type { Guard, Storm } from './sys/pump-source.js';
@@ -54,6 +55,7 @@ export class Irq {
   readonly #host: IrqHost;
   #vectors: IrqVector[] = [];
   #rearm: 'manual' | 'auto' = 'manual';
+  #resample: Resample | undefined;
   readonly #waiters = new Set<IrqWaiter>();
 
   constructor(host: IrqHost, info: IrqInfo, name: string) {
@@ -102,8 +104,23 @@ export class Irq {
         'it is not masked by itself when it fires, so there is nothing to re-arm',
       );
     }
+    if (mode !== this.#rearm && !this.#host.gate.admit('irq', `re-arm ${this.name}: ${mode}`)) return;
     this.#rearm = mode;
+    this.#resampleAsAsked();
     if (mode === 'auto') for (const vector of this.#vectors) if (vector.masked === 'fired') this.#unmaskOne(vector);
+  }
+
+  /** Whether re-arming is one write to an eventfd, which VFIO then acts upon. */
+  get resamples(): boolean {
+    return this.#resample !== undefined;
+  }
+
+  #resampleAsAsked(): void {
+    if (this.#rearm === 'auto' && this.enabled) this.#resample ??= Resample.install(this.#host.transport, this.index);
+    else {
+      this.#resample?.remove();
+      this.#resample = undefined;
+    }
   }
 
   /**
@@ -150,6 +167,7 @@ export class Irq {
       throw error;
     }
     this.#vectors.push(...added);
+    this.#resampleAsAsked();
     this.#host.journal.note(
       'irq-control',
       `${this.name}: enabled ${first === 0 ? '' : `${first}..`}${vectors} of ${this.info.count} vectors`,
@@ -172,6 +190,8 @@ export class Irq {
   release(): void {
     const vectors = this.#vectors;
     this.#vectors = [];
+    this.#resample?.forget();
+    this.#resample = undefined;
     this.#drop(vectors);
     for (const waiter of this.#waiters)
       waiter.fail(this.#error('lost', 'wait', 'it was disabled', `irq enable ${this.name}`));
@@ -210,7 +230,8 @@ export class Irq {
       this.#host.pump().rearm(one.source);
       if (!this.info.maskable) this.#set('trigger', one.number, 1, { type: 'eventfds', fds: [one.fd] });
     }
-    if (this.info.maskable) this.#set('unmask', one.number, 1, { type: 'none' });
+    if (automatic && this.#resample) this.#resample.signal();
+    else if (this.info.maskable) this.#set('unmask', one.number, 1, { type: 'none' });
   }
 
   /** VFIO's software loopback: signals the eventfd without the device. */
@@ -309,7 +330,7 @@ export class Irq {
     const advice = `it is masked again; acknowledge it in the device, then irq unmask ${this.name}`;
     if (this.#rearm === 'auto' && vector.refires < REFIRES) this.#unmaskOne(vector, true);
     else if (this.#rearm === 'auto') {
-      this.#rearm = 'manual';
+      this.rearm = 'manual';
       this.#host.report(
         `${label} was still asserted after ${REFIRES} unmasks in a row: ${advice}, and irq rearm ${this.name} auto`,
       );
@@ -328,7 +349,7 @@ export class Irq {
 
   #stormed(vector: IrqVector, storm: Storm): void {
     vector.masked = 'storm';
-    this.#rearm = 'manual';
+    this.rearm = 'manual';
     const silence: [IrqAction, IrqData] = this.info.maskable
       ? ['mask', { type: 'none' }]
       : ['trigger', { type: 'eventfds', fds: [-1] }];

@@ -364,7 +364,8 @@ export const commands = [
     run({ device }, { arguments: { irq: name, mode } }): View {
       const irq = device.irqs.find(name);
       irq.rearm = mode;
-      return text(`${irq.name}: re-armed ${mode === 'auto' ? 'after each signal' : 'by irq unmask'}`);
+      const by = irq.resamples ? ', by an eventfd that VFIO watches' : '';
+      return text(`${irq.name}: re-armed ${mode === 'auto' ? `after each signal${by}` : 'by irq unmask'}`);
     },
     toJs: ({ arguments: { irq, mode } }) => `device.irqs.find('${irq}').rearm = '${mode}'`,
   }),

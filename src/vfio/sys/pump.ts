@@ -288,7 +288,8 @@ export class Pump {
       this.#windowEvents = 0;
     }
     try {
-      this.#windowEvents += this.drain(TURN_EVENTS);
+      // Not those that come meanwhile: who waits for an interrupt has a turn before the next one is handled.
+      this.#windowEvents += this.drain(Math.min(TURN_EVENTS, this.#memory.ring.length));
     } finally {
       if (this.#windowEvents > BUSY_EVENTS && !this.#waiting()) {
         this.#pausing = true;
