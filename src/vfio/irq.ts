@@ -39,8 +39,11 @@ export interface IrqHost {
   report(text: string): void;
 }
 
-/** Signals this soon after an automatic unmask, this many in a row, mean that the level was never released. */
-const REFIRE_NS = 2e6;
+/**
+ * A signal this soon after an unmask, and without an access to the device in between that could have released the level and raised it anew,
+ * means that it was never released. This many in a row end automatic re-arming.
+ */
+const REFIRE_NS = 50e6;
 const REFIRES = 16;
 
 /**
@@ -326,7 +329,8 @@ export class Irq {
     const unmasked = vector.unmaskedNs;
     vector.unmaskedNs = undefined;
     const soon = byDevice && unmasked !== undefined && timeNs - unmasked < REFIRE_NS;
-    vector.refires = soon ? vector.refires + 1 : 0;
+    const again = soon && !this.#touchedSince(vector.unmaskedAt);
+    vector.refires = again ? vector.refires + 1 : 0;
     const advice = `it is masked again; acknowledge it in the device, then irq unmask ${this.name}`;
     if (this.#rearm === 'auto' && vector.refires < REFIRES) this.#unmaskOne(vector, true);
     else if (this.#rearm === 'auto') {
@@ -334,7 +338,7 @@ export class Irq {
       this.#host.report(
         `${label} was still asserted after ${REFIRES} unmasks in a row: ${advice}, and irq rearm ${this.name} auto`,
       );
-    } else if (soon && vector.refires === 1 && !this.#touchedSince(vector.unmaskedAt)) {
+    } else if (vector.refires === 1) {
       this.#host.report(`${label} is still asserted after unmask: ${advice}`);
     }
   }

@@ -1,11 +1,10 @@
-import { hrtime } from 'node:process';
 import type { Width } from './width.js';
 
 /** A read or write that was made, one access each. `value` is absent where it faulted. */
 export interface AccessEntry {
   readonly kind: 'read' | 'write';
   readonly sequence: number;
-  /** CLOCK_MONOTONIC in nanoseconds, taken right after the access. */
+  /** CLOCK_MONOTONIC in nanoseconds: right after a read, right before a write, so that what a write causes comes behind it. */
   readonly time: number;
   readonly space: string;
   readonly offset: number;
@@ -53,9 +52,11 @@ export interface HappeningEntry {
 
 export type JournalEntry = AccessEntry | BlockEntry | HappeningEntry;
 
+// The getter behind the global `process` costs as much as a third of the clock; importing node:process costs 3 ms once, for its streams.
+const { hrtime } = process;
+
 /** CLOCK_MONOTONIC in nanoseconds as a number (exact up to 104 days of uptime, then to 2 ns). */
 export function monotonicNs(): number {
-  // Imported, not `process.hrtime`: the getter behind the global `process` costs as much as a third of the clock.
   const now = hrtime();
   return now[0] * 1e9 + now[1];
 }
@@ -105,19 +106,19 @@ export class Journal {
 
   /** Records one read that answered. */
   read(space: number, width: Width, offset: number, value: number | bigint): void {
-    this.#access(space, width, offset, value);
+    this.#access(space, width, offset, value, monotonicNs());
   }
 
-  /** Records one write that went through. */
-  write(space: number, width: Width, offset: number, value: number | bigint): void {
-    this.#access(space, width | WRITE, offset, value);
+  /** Records one write that went through; `time` is from before it. */
+  write(space: number, width: Width, offset: number, value: number | bigint, time = monotonicNs()): void {
+    this.#access(space, width | WRITE, offset, value, time);
   }
 
-  #access(space: number, meta: number, offset: number, value: number | bigint): void {
+  #access(space: number, meta: number, offset: number, value: number | bigint, time: number): void {
     const sequence = this.#next++;
     const at = (sequence & this.#mask) * SLOT;
     if (this.#slots[at + META] === EXTRA) this.#extras[sequence & this.#mask] = undefined;
-    this.#slots[at + TIME] = monotonicNs();
+    this.#slots[at + TIME] = time;
     this.#slots[at + OFFSET] = offset;
     if (typeof value === 'number') {
       this.#slots[at + META] = meta + space * 2 ** SPACE_SHIFT;
@@ -134,9 +135,9 @@ export class Journal {
     this.#extra((sequence, time) => ({ kind, sequence, time, space, offset, width, fault }));
   }
 
-  /** Records a block of accesses. */
-  block(entry: Omit<BlockEntry, 'sequence' | 'time'>): void {
-    this.#extra((sequence, time) => ({ ...entry, sequence, time }));
+  /** Records a block of accesses; `time` is from before it where it wrote. */
+  block(entry: Omit<BlockEntry, 'sequence' | 'time'>, time?: number): void {
+    this.#extra((sequence, now) => ({ ...entry, sequence, time: time ?? now }));
   }
 
   /** Records anything else; `time` where it was taken elsewhere (an interrupt's arrival). */

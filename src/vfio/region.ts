@@ -12,7 +12,7 @@ import {
 } from './access-rules.js';
 import { VfioError } from './errors.js';
 import type { Gate } from './gate.js';
-import type { Journal } from './journal.js';
+import { type Journal, monotonicNs } from './journal.js';
 import type {
   AccessOptions,
   Block,
@@ -159,8 +159,9 @@ export class Region implements Space {
     const hot = this.#hot;
     const inside = hot !== undefined && offset >= hot.start && offset + 4 <= hot.end && offset % 4 === 0;
     if (inside && value >>> 0 === value && this.writable && !this.#gate.shut) {
+      const time = monotonicNs();
       if (!this.#engine!.write32(hot.address + offset - hot.start, value)) throw this.#busFault('write', 32, offset);
-      this.#journal.write(this.#id, 32, offset, value);
+      this.#journal.write(this.#id, 32, offset, value, time);
     } else this.#write(32, offset, value);
   }
 
@@ -227,9 +228,10 @@ export class Region implements Space {
       if (!this.#gate.admit('write', text, this.#place(width, offset))) return;
     }
     const window = this.#windowAt(offset, bytesOf(width));
+    const time = monotonicNs();
     if (isMapped(window)) this.#store(window, width, offset, word);
     else this.#send(width, offset, word, options?.allowSplit === true);
-    this.#journal.write(this.#id, width, offset, word);
+    this.#journal.write(this.#id, width, offset, word, time);
   }
 
   #store(window: Mapped, width: Width, offset: number, word: number | bigint): void {
@@ -299,6 +301,7 @@ export class Region implements Space {
     if (from.byteLength < count * step) throw new RangeError(`${count} cells need ${count * step} bytes`);
     const text = `${accessText(this, 'write', width, offset)}, ${count} cells`;
     if (this.#gate.shut && !this.#gate.admit('write', text, this.#place(width, offset))) return;
+    const time = monotonicNs();
     let index = 0;
     try {
       while (index < count) {
@@ -317,7 +320,10 @@ export class Region implements Space {
       }
     } finally {
       if (index > 0) {
-        this.#journal.block({ kind: 'write-block', space: this.name, offset, width, count: index, stride, faults: 0 });
+        this.#journal.block(
+          { kind: 'write-block', space: this.name, offset, width, count: index, stride, faults: 0 },
+          time,
+        );
       }
     }
   }
