@@ -59,7 +59,7 @@ async function readChunks(
   shape: Required<BlockShape>,
   allowSplit: boolean,
 ): Promise<CellsRead> {
-  checkEnd(space, shape);
+  if (goesPast(space, shape)) space.readBlock(shape);
   const step = bytesOf(shape.width);
   const bytes = new Uint8Array(shape.count * step);
   const faults: BlockFault[] = [];
@@ -77,7 +77,7 @@ export async function* chunks(
   shape: Required<BlockShape>,
   allowSplit: boolean,
 ): AsyncGenerator<{ readonly done: number; readonly block: CellsRead; readonly count: number }> {
-  checkEnd(space, shape);
+  if (goesPast(space, shape)) space.readBlock(shape);
   const size = new ChunkSize();
   for (let done = 0, count = 0; done < shape.count; done += count) {
     count = size.begin(shape.count - done);
@@ -97,7 +97,7 @@ export async function writeCells(
   fill: (done: number, count: number) => Uint8Array,
   allowSplit: boolean,
 ): Promise<void> {
-  checkEnd(space, shape);
+  if (goesPast(space, shape)) space.writeBlock(shape, new Uint8Array(0));
   const size = new ChunkSize();
   for (let done = 0, count = 0; done < shape.count; done += count) {
     count = size.begin(shape.count - done);
@@ -109,10 +109,19 @@ export async function writeCells(
   }
 }
 
-/** Lets the space itself refuse a block that does not fit, before any part of it is accessed. */
-function checkEnd(space: Space, shape: Required<BlockShape>): void {
-  const last = shape.offset + (shape.count - 1) * shape.stride;
-  if (last + bytesOf(shape.width) > space.size) space.readBlock({ ...shape, count: shape.count });
+/** Whether a block does not fit its space: the space itself refuses it then, before any part of it is accessed. */
+function goesPast(space: Space, shape: Required<BlockShape>): boolean {
+  return shape.offset + (shape.count - 1) * shape.stride + bytesOf(shape.width) > space.size;
+}
+
+/** The runs [from, until) of cells that were read, in order; those that were not lie between them. */
+export function* runsRead({ faults }: CellsRead, count: number): Generator<{ from: number; until: number }> {
+  let from = 0;
+  for (const fault of faults) {
+    if (fault.index > from) yield { from, until: fault.index };
+    from = fault.index + fault.count;
+  }
+  if (from < count) yield { from, until: count };
 }
 
 function percent(done: number, total: number): string {

@@ -27,7 +27,7 @@ function distance(a: string, b: string, most: number): number {
 /** The names that `wrong` may have been meant for: those that begin like it, else the nearest; at most three. */
 export function nearest(wrong: string, names: readonly string[]): string[] {
   const low = wrong.toLowerCase();
-  const most = low.length <= 3 ? 1 : Math.min(3, Math.ceil(low.length / 3));
+  const most = low.length <= 3 ? low.length >> 1 : Math.min(3, Math.ceil(low.length / 3));
   const edits = (name: string): number =>
     low.length > 1 && name.toLowerCase().startsWith(low) ? 0 : distance(low, name.toLowerCase(), most);
   const near = names.map((name) => ({ name, edits: edits(name) }));

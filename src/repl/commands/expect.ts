@@ -5,6 +5,7 @@ import type { View } from '../../views/view.js';
 import { choice, defaulted, duration, location, maskedValue } from '../arguments.js';
 import type { Location, MaskedValue } from '../arguments.js';
 import { defineCommand } from '../command.js';
+import { checkComparable } from '../fit.js';
 import { ExpectationError } from '../usage-error.js';
 
 const comparisons = {
@@ -54,6 +55,7 @@ export const commands = [
       { line: 'expect region0 0x20 == 0:0x1', says: 'the factorial unit is idle', device: 'sim:edu' },
     ],
     run(context, { arguments: { location: at, operator, value: wanted } }): View {
+      checkComparable('expect', at, wanted);
       const read = at.space.read(at.width, at.offset);
       context.session.last = BigInt(read);
       if (!context.device.gate.planning && !holds(BigInt(read), operator, wanted, at.width)) {
@@ -91,8 +93,9 @@ export const commands = [
     ],
     async run(context, { arguments: { location: at, operator, value: wanted }, flags }): Promise<View> {
       const { space, offset, width } = at;
+      checkComparable('wait', at, wanted);
       const started = performance.now();
-      let read: number | bigint = 0;
+      let read = 0 as number | bigint;
       const met = (): boolean => {
         if (operator === '==') {
           const mask = wanted.mask ?? maxOf(width);

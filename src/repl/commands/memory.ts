@@ -1,4 +1,3 @@
-import { VfioError } from '../../vfio/errors.js';
 import type { Space } from '../../vfio/space.js';
 import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
 import type { View } from '../../views/view.js';
@@ -15,8 +14,18 @@ import {
   value,
 } from '../arguments.js';
 import type { Span } from '../arguments.js';
-import { type CellsRead, cellsView, chunks, readCells, reasonOf, wordWithWidth, writeCells } from '../cells.js';
+import {
+  type CellsRead,
+  cellsView,
+  chunks,
+  readCells,
+  reasonOf,
+  runsRead,
+  wordWithWidth,
+  writeCells,
+} from '../cells.js';
 import { defineCommand } from '../command.js';
+import { checkComparable, checkFits } from '../fit.js';
 import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
@@ -47,21 +56,40 @@ function cellAt(bytes: Uint8Array, width: Width, index: number): bigint {
   return word;
 }
 
-function isFaulted(read: CellsRead, index: number): boolean {
-  return read.faults.some((fault) => index >= fault.index && index < fault.index + fault.count);
+/** For each cell that could not be read, why. */
+function reasonsOf(read: CellsRead): Map<number, string> {
+  const reasons = new Map<number, string>();
+  for (const { index, count, error } of read.faults)
+    for (let nth = 0; nth < count; nth += 1) reasons.set(index + nth, reasonOf(error));
+  return reasons;
 }
 
-/** Throws where `word` has more bits than a cell. */
-function checkFits(word: bigint, width: Width, space: Space): void {
-  if (word <= maxOf(width)) return;
-  throw new VfioError({
-    kind: 'access',
-    operation: 'use',
-    space: space.name,
-    width,
-    why: `the value 0x${word.toString(16)} does not fit ${width} bits`,
-    hint: 'use a wider access (.l is 32 bits, .q is 64), or a smaller value',
-  });
+/**
+ * Looks for characters in the cells that could be read, block after block: a place that reaches from one cell into the next is found, one that
+ * reaches into a cell that could not be read is not.
+ */
+class TextSearch {
+  readonly #needle: Buffer;
+  readonly #hit: (offset: number) => void;
+  /** The end of what was looked at, from `#at` on. */
+  #tail = Buffer.alloc(0);
+  #at = 0;
+
+  constructor(needle: Buffer, hit: (offset: number) => void) {
+    this.#needle = needle;
+    this.#hit = hit;
+  }
+
+  /** Looks at `bytes`, which are from `offset` on. */
+  next(offset: number, bytes: Uint8Array): void {
+    const joins = this.#at + this.#tail.length === offset;
+    const start = joins ? this.#at : offset;
+    const all = joins ? Buffer.concat([this.#tail, bytes]) : Buffer.from(bytes);
+    for (let at = all.indexOf(this.#needle); at >= 0; at = all.indexOf(this.#needle, at + 1)) this.#hit(start + at);
+    const kept = Math.min(all.length, this.#needle.length - 1);
+    this.#tail = all.subarray(all.length - kept);
+    this.#at = start + all.length - kept;
+  }
 }
 
 export const commands = [
@@ -127,7 +155,7 @@ export const commands = [
       { line: 'fill.b region0 0x8000 64B 0xff', says: '64 writes of 8 bits', device: 'sim:sram' },
     ],
     async run(context, { arguments: { piece, value: word }, flags }): Promise<View> {
-      checkFits(word, piece.width, piece.space);
+      checkFits('fill', piece, { value: word, mask: undefined });
       const shape = wholeCells(piece);
       const fill = (_done: number, count: number): Uint8Array => repeated(word, piece.width, count);
       await writeCells(context, piece.space, shape, fill, flags.allowSplit);
@@ -164,6 +192,8 @@ export const commands = [
     async run(context, { arguments: { piece, value: wanted }, flags }): Promise<View> {
       if ((wanted === undefined) === (flags.text === undefined))
         throw new UsageError('give either a VALUE or --text TEXT', undefined);
+      if (flags.text === '') throw new UsageError('--text is empty', undefined, 'give the characters to look for');
+      if (wanted) checkComparable('find', piece, wanted);
       const hits: { offset: number; cell: string }[] = [];
       let found = 0;
       let unread = 0;
@@ -173,26 +203,21 @@ export const commands = [
       };
       const shape = wholeCells(piece);
       const step = bytesOf(piece.width);
-      const needle = flags.text === undefined ? undefined : Buffer.from(flags.text);
-      let tail = Buffer.alloc(0);
+      const search =
+        flags.text === undefined
+          ? undefined
+          : new TextSearch(Buffer.from(flags.text), (at) => hit(at, JSON.stringify(flags.text)));
       for await (const { done, block, count } of chunks(context, piece.space, shape, flags.allowSplit)) {
         for (const fault of block.faults) unread += fault.count;
         const start = shape.offset + done * step;
-        if (needle) {
-          const bytes = Buffer.concat([tail, block.bytes]);
-          for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) {
-            const first = Math.max(0, Math.floor((at - tail.length) / step));
-            const last = Math.floor((at + needle.length - 1 - tail.length) / step);
-            if (!isFaulted(block, first) && !isFaulted(block, last))
-              hit(start - tail.length + at, JSON.stringify(flags.text));
-          }
-          tail = bytes.subarray(Math.max(0, bytes.length - needle.length + 1));
-        } else if (wanted) {
+        for (const { from, until } of runsRead(block, count)) {
+          search?.next(start + from * step, block.bytes.subarray(from * step, until * step));
+          if (!wanted) continue;
           const mask = wanted.mask ?? maxOf(piece.width);
-          for (let index = 0; index < count; index += 1) {
+          for (let index = from; index < until; index += 1) {
             const word = cellAt(block.bytes, piece.width, index);
-            if ((word & mask) !== (wanted.value & mask) || isFaulted(block, index)) continue;
-            hit(start + index * step, `0x${word.toString(16).padStart(step * 2, '0')}`);
+            if ((word & mask) === wanted.value)
+              hit(start + index * step, `0x${word.toString(16).padStart(step * 2, '0')}`);
           }
         }
       }
@@ -235,25 +260,23 @@ export const commands = [
       const step = bytesOf(piece.width);
       const rows: Record<string, string>[] = [];
       let differ = 0;
-      const show = (read: CellsRead, index: number): string => {
-        const fault = read.faults.find((one) => index >= one.index && index < one.index + one.count);
-        return fault
-          ? reasonOf(fault.error)
-          : `0x${cellAt(read.bytes, piece.width, index)
-              .toString(16)
-              .padStart(step * 2, '0')}`;
-      };
+      const [leftReasons, rightReasons] = [reasonsOf(left), reasonsOf(right)];
+      const show = (read: CellsRead, reasons: ReadonlyMap<number, string>, index: number): string =>
+        reasons.get(index) ??
+        `0x${cellAt(read.bytes, piece.width, index)
+          .toString(16)
+          .padStart(step * 2, '0')}`;
       for (let index = 0; index < shape.count; index += 1) {
-        const unread = isFaulted(left, index) || isFaulted(right, index);
+        const unread = leftReasons.has(index) || rightReasons.has(index);
         if (!unread && cellAt(left.bytes, piece.width, index) === cellAt(right.bytes, piece.width, index)) continue;
         differ += 1;
         if (rows.length === flags.limit) continue;
         const at = (space: Space, start: number): string => `${space.name}+0x${(start + index * step).toString(16)}`;
         rows.push({
           left: at(piece.space, shape.offset),
-          leftValue: show(left, index),
+          leftValue: show(left, leftReasons, index),
           right: at(other.space, other.offset),
-          rightValue: show(right, index),
+          rightValue: show(right, rightReasons, index),
         });
       }
       context.session.last = BigInt(differ);
