@@ -3,8 +3,10 @@ import { VfioError } from '../vfio/errors.js';
 import type { SessionRequest, Step } from './cli.js';
 import { commandModules } from './commands/index.js';
 import { Interrupted } from './interrupted.js';
+import { isUsersOwn, JavaScriptError } from './javascript-error.js';
+import type { Prompt } from './repl.js';
 import { Registry } from './registry.js';
-import { exitCodes, showFailure } from './report.js';
+import { exitCodes, type FailureStyle, failureText, showFailure } from './report.js';
 import type { ScriptFailure } from './script.js';
 import { Session } from './session.js';
 import { StandardOutput, wantsColour } from './standard-output.js';
@@ -27,6 +29,7 @@ class Front {
   /** The code of the first failure. */
   #code: number = exitCodes.done;
   #interrupts = 0;
+  #prompt: Prompt | undefined;
   /** Whether 'auto' means colours, by descriptor: asking is a system call, and this is asked for each answer. */
   readonly #automatic = { 1: wantsColour(1), 2: wantsColour(2) };
 
@@ -45,7 +48,7 @@ class Front {
     options.set('js', request.js);
     if (!request.colour) options.set('color', 'never');
     if (request.timeoutMs !== undefined) options.set('timeout', request.timeoutMs);
-    process.on('uncaughtException', (error) => void this.#crash(error));
+    process.on('uncaughtException', (error) => void this.#uncaught(error));
     process.on('SIGTERM', () => this.#leave(exitCodes.terminated));
     process.once('SIGHUP', () => this.#hangUp());
     process.on('SIGINT', () => this.#onInterrupt());
@@ -73,7 +76,8 @@ class Front {
       const { Prompt } = await import('./repl.js');
       process.removeAllListeners('SIGINT');
       await this.output.flush();
-      await new Prompt(this.session, this.output, (error) => this.#fail(error)).run();
+      this.#prompt = new Prompt(this.session, this.output, (error) => this.#fail(error));
+      await this.#prompt.run();
       return exitCodes.done;
     }
     if (steps.length === 0) await this.#guarded(() => this.#runStandardInput());
@@ -111,10 +115,13 @@ class Front {
   /** Shows a failure, behind the answers that came before it. */
   async #fail(error: unknown): Promise<number> {
     await this.output.flush();
-    const style = { json: this.session.options.get('json'), colour: this.#colour(2) };
-    const code = error instanceof Interrupted ? exitCodes.interrupted : await showFailure(error, style);
+    const code = error instanceof Interrupted ? exitCodes.interrupted : await showFailure(error, this.#failureStyle());
     if (this.#code === exitCodes.done) this.#code = code;
     return code;
+  }
+
+  #failureStyle(): FailureStyle {
+    return { json: this.session.options.get('json'), colour: this.#colour(2) };
   }
 
   #colour(fd: 1 | 2): boolean {
@@ -132,9 +139,20 @@ class Front {
     else void this.#crash(error);
   }
 
+  /** What nobody caught: a bug, or the user's own JavaScript in a timer of its own, which does not end the prompt. */
+  async #uncaught(error: unknown): Promise<void> {
+    if (!isUsersOwn(error)) return this.#crash(error);
+    const text = await failureText(JavaScriptError.from(error), this.#failureStyle());
+    if (this.#prompt) this.#prompt.interject(() => process.stderr.write(text));
+    else {
+      process.stderr.write(text);
+      this.#leave(exitCodes.failed);
+    }
+  }
+
   async #crash(error: unknown): Promise<void> {
     this.session.closeAll();
-    process.exit(await showFailure(error, { json: this.session.options.get('json'), colour: this.#colour(2) }));
+    process.exit(await showFailure(error, this.#failureStyle()));
   }
 
   /** The terminal is gone. Node's own exit aborts then, since it cannot give the terminal its modes back; so the signal does it. */

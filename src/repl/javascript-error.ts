@@ -1,3 +1,18 @@
+/** How the user's own code shows in stacks: lines of the prompt, and modules that were run. */
+const sources = new Set(['js:']);
+
+/** Makes errors out of `url`, a module that is run, known as the user's. */
+export function addSource(url: string): void {
+  sources.add(`${url}:`);
+}
+
+/** Whether `error` was thrown by the user's own code, perhaps long after its line was done. */
+export function isUsersOwn(error: unknown): boolean {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const [top = ''] = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return [...sources].some((source) => top.includes(`(${source}`) || top.includes(`at ${source}`));
+}
+
 /** What the user's own JavaScript threw (a script, the js command): no bug of this program. Exit code 1. */
 export class JavaScriptError extends Error {
   /** 'bring-up.mjs:12', where it is known. */

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import { type REPLServer, start } from 'node:repl';
@@ -34,6 +35,7 @@ export class Prompt {
       },
     });
     this.#withoutDotCommands();
+    this.#withoutDomain();
     this.#server.removeAllListeners('SIGINT');
     this.#server.on('SIGINT', () => this.#onInterrupt());
     output.announce = (text) => this.#announce(text);
@@ -126,19 +128,23 @@ export class Prompt {
     this.#freshPrompt();
   }
 
-  /** Shows a line above the one that is being typed, which stays as it is, cursor and all. */
+  /** Shows a line above the one that is being typed. */
   #announce(text: string): void {
-    const { output } = this.#server;
-    const line = `${escape(text)}\n`;
+    this.interject(() => this.#server.output.write(`${escape(text)}\n`));
+  }
+
+  /** Lets `show` write above the line that is being typed, which stays as it is, cursor and all. */
+  interject(show: () => void): void {
     if (this.#pending > 0 || !this.#server.terminal) {
-      output.write(line);
+      show();
       return;
     }
+    const { output } = this.#server;
     const { rows } = this.#server.getCursorPos();
     moveCursor(output, 0, -rows);
     cursorTo(output, 0);
     clearScreenDown(output);
-    output.write(line);
+    show();
     this.#server.setPrompt(this.#promptText());
     this.#freshPrompt();
   }
@@ -148,6 +154,14 @@ export class Prompt {
     // Where readline believes to have begun the line; it would go up by as many rows and write over what was just shown.
     Reflect.set(this.#server, 'prevRows', 0);
     this.#server.prompt(true);
+  }
+
+  /** node:repl catches what is thrown behind its back and shows it in its own way; here the process's handler does. */
+  #withoutDomain(): void {
+    const domain: unknown = Reflect.get(this.#server, '_domain');
+    if (!(domain instanceof EventEmitter)) return;
+    domain.removeAllListeners('error');
+    domain.on('error', (error: Error) => process.emit('uncaughtException', error));
   }
 
   /** node:repl takes a line with a dot in front for a command of its own; here it is a line like any other. */

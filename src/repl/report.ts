@@ -53,21 +53,20 @@ export function describe(error: unknown): Reported {
   return { problem: { kind: 'bug', error }, code: exitCodes.internal };
 }
 
-/** Shows `error` on standard error. @returns the exit code that stands for it. */
-export async function showFailure(
-  error: unknown,
-  style: { readonly json: boolean; readonly colour: boolean },
-): Promise<number> {
-  const { problem, where, code } = describe(error);
-  process.stderr.write(await failureText(problem, where, style));
-  return code;
+export interface FailureStyle {
+  readonly json: boolean;
+  readonly colour: boolean;
 }
 
-async function failureText(
-  problem: Problem,
-  where: string | undefined,
-  { json, colour }: { json: boolean; colour: boolean },
-): Promise<string> {
+/** Shows `error` on standard error. @returns the exit code that stands for it. */
+export async function showFailure(error: unknown, style: FailureStyle): Promise<number> {
+  process.stderr.write(await failureText(error, style));
+  return describe(error).code;
+}
+
+/** What standard error is to show for `error`. */
+export async function failureText(error: unknown, { json, colour }: FailureStyle): Promise<string> {
+  const { problem, where } = describe(error);
   const { problemJson, problemView } = await import('../views/errors.js');
   if (json) return problemJson(problem, where);
   const view = problemView(problem, {

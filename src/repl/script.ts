@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { VfioError } from '../vfio/errors.js';
 import { ExpectationError, UsageError } from './usage-error.js';
 import { Interrupted } from './interrupted.js';
-import { JavaScriptError } from './javascript-error.js';
+import { addSource, JavaScriptError } from './javascript-error.js';
 import type { Session } from './session.js';
 
 /** Scripts that run each other, at the most. */
@@ -142,7 +142,9 @@ async function runModule(session: Session, path: string, parameters: readonly st
     throw fileFailure(error, path);
   }
   try {
-    const module = (await import(pathToFileURL(file).href)) as { run?: unknown; default?: unknown };
+    const url = pathToFileURL(file).href;
+    addSource(url);
+    const module = (await import(url)) as { run?: unknown; default?: unknown };
     const run = module.run ?? module.default;
     if (typeof run !== 'function') {
       throw new UsageError(

@@ -263,6 +263,7 @@ test('what a line says wrong is underlined', () => {
     ['pek region0 0', 'pek', /no command "pek"/, /peek/],
     ['peek', '', /LOCATION is missing/, /usage: peek/],
     ['peek region0', 'region0', /the offset in region0 is missing/],
+    ['peek region0 NaN', 'NaN', /"NaN" is no offset/],
     ['peek regoin0 0', 'regoin0', /no space "regoin0"/, /region0/],
     ['peek region0 0x 4', '0x', /is no number/],
     ['peek region0 4 4 4', '4', /no more words/, /usage: peek/],

@@ -242,6 +242,14 @@ test('a home that cannot be written is said once, and the prompt works', async (
   chmodSync(impossible, 0o700);
 });
 
+test("what the user's JavaScript throws later is shown, and the prompt goes on", async () => {
+  const terminal = await opened();
+  await terminal.enter('= setTimeout(() => { throw new RangeError("late") }, 50); undefined');
+  await terminal.until('RangeError: late');
+  assert.equal(await terminal.enter('echo still here'), 'still here');
+  assert.equal(await terminal.leave(), 0);
+});
+
 test("node:repl's own commands and evaluation stay out of the way", async () => {
   const terminal = await opened();
   assert.match(await terminal.enter('.help'), /there is no command "\.help"/);

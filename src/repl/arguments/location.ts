@@ -69,9 +69,9 @@ function wholeLocation(words: Words): Parsed<Location> {
   const offsetAfter = (): Scanner => {
     if (!scanner.done) return scanner;
     const next = words.peek();
-    if (next === undefined || !beginsExpression(next.text)) {
-      words.fail(`the offset in ${clip(word.text)} is missing`, next ?? word, `such as ${clip(word.text)} 0x0`);
-    }
+    const example = `such as ${clip(word.text)} 0x0`;
+    if (next === undefined) words.fail(`the offset in ${clip(word.text)} is missing`, word, example);
+    if (!beginsExpression(next.text)) words.fail(`"${clip(next.text)}" is no offset`, next, example);
     scanner = new Scanner(words.line, words.take('OFFSET'), words.names);
     return scanner;
   };
