@@ -1,4 +1,5 @@
 import { readLine, writeLine } from './access.js';
+import { renderAddressMap } from './address-map.js';
 import { renderCells } from './cells.js';
 import { renderDisassembly } from './disassembly.js';
 import { renderFields } from './fields.js';
@@ -32,6 +33,9 @@ export function* render(view: View, columns = Infinity): Generator<Line> {
       return;
     case 'disassembly':
       yield* renderDisassembly(view, columns);
+      return;
+    case 'address-map':
+      yield* renderAddressMap(view, columns);
       return;
     case 'all':
       for (const [index, part] of view.views.entries()) {

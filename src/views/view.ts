@@ -116,6 +116,31 @@ export interface DisassemblyView {
   readonly instructions: readonly Instruction[];
 }
 
+/** What a stretch of addresses is, from `first` to `last` inclusive. */
+export interface AddressStretch {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly what: 'mapped' | 'reserved';
+}
+
+/** A stretch of an address space drawn to scale on one line. `stretches` are in order and do not overlap; between them it is free. */
+export interface AddressBar {
+  readonly label: string;
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly stretches: readonly AddressStretch[];
+}
+
+/** An address space: what is to be said of it, pictures to scale, and a table of what is in it. */
+export interface AddressMapView {
+  readonly kind: 'address-map';
+  readonly lines: readonly Cell[];
+  readonly bars: readonly AddressBar[];
+  readonly table: TableView;
+  /** What --json prints beside the kind. */
+  readonly data: object;
+}
+
 /** Several views after another, as one answer. */
 export interface AllView {
   readonly kind: 'all';
@@ -123,4 +148,13 @@ export interface AllView {
 }
 
 /** What a command has to show: plain data, rendered elsewhere (render.ts) and written by a sink. */
-export type View = TextView | FieldsView | TableView | CellsView | ReadView | WriteView | DisassemblyView | AllView;
+export type View =
+  | TextView
+  | FieldsView
+  | TableView
+  | CellsView
+  | ReadView
+  | WriteView
+  | DisassemblyView
+  | AddressMapView
+  | AllView;

@@ -24,8 +24,26 @@ export const commandModules: readonly CommandModule[] = [
   },
   { names: [['config']], load: () => import('./config.js') },
   { names: [['disasm']], load: () => import('./disasm.js') },
+  {
+    names: [
+      ['dma alloc'],
+      ['dma map'],
+      ['dma unmap'],
+      ['dma free'],
+      ['dma check'],
+      ['dma dirty'],
+      ['dma enable'],
+      ['dma disable'],
+      ['maps'],
+    ],
+    load: () => import('./dma.js'),
+  },
   { names: [['echo']], load: () => import('./echo.js') },
   { names: [['expect'], ['wait'], ['sleep']], load: () => import('./expect.js') },
+  {
+    names: [['iommu'], ['iommu groups'], ['iommu translate'], ['iommu verify'], ['iommu faults']],
+    load: () => import('./iommu.js'),
+  },
   {
     names: [
       ['irq'],

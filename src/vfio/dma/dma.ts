@@ -6,7 +6,7 @@ import type { DmaLimits, Transport } from '../transport/transport.js';
 import { arrayMemory } from './array-memory.js';
 import { checkEntries, checkLocked, checkMemory } from './budget.js';
 import { type BufferOwner, DmaBuffer } from './buffer.js';
-import { mapFile, unpinnable } from './file-memory.js';
+import { checkWholePages, mapFile, unpinnable } from './file-memory.js';
 import { HeldBack } from './held-back.js';
 import { IovaSpace } from './iova-space.js';
 import { Ledger, type Neighbours } from './ledger.js';
@@ -147,19 +147,29 @@ export class Dma implements BufferOwner {
     const guard = options.guard === true ? unit : 0;
     const mapping = this.#plan({ name, size, guard, unit, kind: 'buffer' }, options);
     const memory = huge ? makeMemory(name, mapping.size, true) : this.#arena.make(name, mapping.size);
-    return this.#add(mapping, memory, size);
+    try {
+      return this.#add(mapping, memory, size);
+    } catch (error) {
+      memory.release();
+      throw error;
+    }
   }
 
   /**
-   * Maps a file under a name, its own by default: what the device writes is in the file. Throws VfioError; nothing is left behind then.
+   * Maps a file under a name, its own by default, for reading unless `prot` says otherwise: what the device writes is in the file. Throws
+   * VfioError; nothing is left behind then.
    */
   mapFile(path: string, options: NamedMapOptions = {}): DmaBuffer {
     const name = options.name ?? nameOfFile(path);
     checkName(name, (other) => this.#host.findSpace(other), this.#place('map', name));
-    const file = mapFile(path, options.prot ?? 'rw', this.#unit());
+    const { prot = 'r' } = options;
+    const unit = this.#unit();
+    const file = mapFile(path, prot, unit);
     try {
-      return this.#mapMemory(name, file, file.size, options);
+      if (this.#host.transport.via === 'vfio-user') checkWholePages(file, path, unit);
+      return this.#mapMemory(name, file, file.size, { ...options, prot });
     } catch (error) {
+      file.release();
       throw unpinnable(error, path);
     }
   }
@@ -177,15 +187,8 @@ export class Dma implements BufferOwner {
   }
 
   #mapMemory(name: string, memory: Memory, size: number, options: MapOptions): DmaBuffer {
-    let mapping: Mapping;
-    try {
-      const unit = this.#unit();
-      mapping = this.#plan({ name, size: memory.length, guard: 0, unit, kind: memory.kind }, options);
-    } catch (error) {
-      memory.release();
-      throw error;
-    }
-    return this.#add(mapping, memory, size);
+    const { length, kind } = memory;
+    return this.#add(this.#plan({ name, size: length, guard: 0, unit: this.#unit(), kind }, options), memory, size);
   }
 
   #remap(buffer: DmaBuffer, options: MapOptions): DmaBuffer {
@@ -198,12 +201,13 @@ export class Dma implements BufferOwner {
       const why = `it is mapped at ${spanText(buffer.mapping)}`;
       throw new VfioError({ kind: 'busy', ...place, why, hint: `dma unmap ${name} takes it away from there` });
     }
-    if (!memory.writable && options.prot !== 'r') {
+    const prot = options.prot ?? (memory.writable ? 'rw' : 'r');
+    if (!memory.writable && prot !== 'r') {
       const why = 'its file was opened for reading only';
-      throw new VfioError({ kind: 'permission', ...place, why, hint: 'map it with --prot r' });
+      throw new VfioError({ kind: 'permission', ...place, why, hint: `dma free ${name}, and map the file again` });
     }
     const unit = guard > 0 ? guard : this.#unit();
-    const mapping = this.#plan({ name, size: memory.length - 2 * guard, guard, unit, kind }, options);
+    const mapping = this.#plan({ name, size: memory.length - 2 * guard, guard, unit, kind }, { ...options, prot });
     this.#map(mapping, memory, buffer);
     return buffer;
   }
@@ -266,18 +270,13 @@ export class Dma implements BufferOwner {
     return mapping;
   }
 
-  /** Maps memory as a new buffer; the memory is given back where that is refused. */
+  /** Maps memory as a new buffer; where that is refused the memory is still the caller's. */
   #add(mapping: Mapping, memory: Memory, size: number): DmaBuffer {
-    try {
-      const { name, guard } = mapping;
-      const buffer = new DmaBuffer({ name, memory, size, guard }, this);
-      this.#map(mapping, memory, buffer);
-      this.#buffers.set(name, { buffer, forget: this.#host.addSpace(buffer) });
-      return buffer;
-    } catch (error) {
-      memory.release();
-      throw error;
-    }
+    const { name, guard } = mapping;
+    const buffer = new DmaBuffer({ name, memory, size, guard }, this);
+    this.#map(mapping, memory, buffer);
+    this.#buffers.set(name, { buffer, forget: this.#host.addSpace(buffer) });
+    return buffer;
   }
 
   #map(mapping: Mapping, { address, fd, fdOffset }: Memory, buffer: DmaBuffer): void {

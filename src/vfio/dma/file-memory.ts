@@ -22,19 +22,13 @@ export interface FileMemory extends Memory {
 }
 
 /**
- * Maps a regular file of one byte or more, shared; it is opened for writing where the device, or else this process, may write to it.
- * Throws VfioError.
+ * Maps a regular file of one byte or more, shared; it is opened for writing only where the device may write to it. Throws VfioError.
  */
 export function mapFile(path: string, prot: Protection, unit: number): FileMemory {
   const operation = `map ${path}`;
-  const refuse = (why: string, hint?: string): VfioError =>
-    new VfioError({ kind: 'absent', operation, why, ...(hint !== undefined && { hint }) });
-  let writable = true;
-  let opened = open(path, O_RDWR);
-  if (opened.errno !== 0 && prot === 'r') {
-    writable = false;
-    opened = open(path, O_RDONLY);
-  }
+  const refuse = (why: string, hint: string): VfioError => new VfioError({ kind: 'absent', operation, why, hint });
+  const writable = prot !== 'r';
+  const opened = open(path, writable ? O_RDWR : O_RDONLY);
   if (opened.errno !== 0) throw notOpened(operation, errnoName(opened.errno), prot);
   const fd = opened.value;
   try {
@@ -86,7 +80,18 @@ function notOpened(operation: string, errno: string, prot: Protection): VfioErro
     operation,
     errno,
     why: known[errno] ?? 'the file cannot be opened',
-    ...(prot !== 'r' && errno !== 'ENOENT' && { hint: '--prot r maps it for reading only' }),
+    ...(prot !== 'r' && (errno === 'EACCES' || errno === 'EROFS') && { hint: '--prot r maps it for reading only' }),
+  });
+}
+
+/** Throws VfioError for a file that a vfio-user server, which reads the file itself, cannot take whole pages of. */
+export function checkWholePages(file: FileMemory, path: string, unit: number): void {
+  if (file.size % unit === 0) return;
+  throw new VfioError({
+    kind: 'unsupported',
+    operation: `map ${path}`,
+    why: `a vfio-user server takes whole pages of a file, and this one ends ${file.size % unit} bytes into one`,
+    hint: `fill it up with zeros: truncate -s %${unit} ${path}`,
   });
 }
 

@@ -206,7 +206,10 @@ export abstract class MemorySpace implements Space {
     const spot = this.spot(offset);
     if ('why' in spot) throw this.#error(operation, width, offset, spot);
     if (operation === 'write' && !spot.writable) {
-      throw this.#error(operation, width, offset, { why: 'the file was opened for reading only' });
+      throw this.#error(operation, width, offset, {
+        why: 'the file was opened for reading only',
+        hint: 'map it with --prot rw',
+      });
     }
     return spot;
   }

@@ -89,7 +89,7 @@ function noMemory(errno: string, name: string, length: number, huge: boolean): V
     kind: 'limit',
     operation,
     errno,
-    why: `it takes ${needed} huge pages of ${bytesText(page)}; ${free} of ${total} are free`,
+    why: `it takes ${needed} huge ${needed === 1 ? 'page' : 'pages'} of ${bytesText(page)}; ${free} of ${total} are free`,
     hint: `as root: echo ${Number(total) - Number(free) + needed} > /proc/sys/vm/nr_hugepages, or leave --huge out`,
   });
 }

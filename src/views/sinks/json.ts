@@ -16,6 +16,7 @@ import type { Cell, CellsView, View } from '../view.js';
  * - table: {kind, [title], rows}: an object of column key to text for each row, or what the command says its data is
  * - text:  {kind, lines}
  * - disassembly: {kind, space, architecture, instructions}: each {address, bytes, mnemonic, operands}, bytes as digits
+ * - address-map: {kind} and what the command says its data is
  * - all:   {kind, views}: the parts in order
  */
 export function json(view: View): string {
@@ -100,6 +101,8 @@ function shape(view: View): object {
           operands,
         })),
       };
+    case 'address-map':
+      return { kind: view.kind, ...view.data };
     case 'all':
     default:
       return { kind: view.kind, views: view.views.map(shape) };
