@@ -6,7 +6,7 @@ import { Interrupted } from './interrupted.js';
 import { isUsersOwn, JavaScriptError } from './javascript-error.js';
 import type { Prompt } from './repl.js';
 import { Registry } from './registry.js';
-import { exitCodes, type FailureStyle, failureText, showFailure } from './report.js';
+import { describe, exitCodes, type FailureStyle, failureText, showFailure } from './report.js';
 import type { ScriptFailure } from './script.js';
 import { Session } from './session.js';
 import { StandardOutput, wantsColour } from './standard-output.js';
@@ -17,6 +17,7 @@ export async function runSession(request: SessionRequest): Promise<number> {
   try {
     return await front.run();
   } finally {
+    await front.crashed;
     front.session.closeAll();
     await front.output.flush();
   }
@@ -30,6 +31,8 @@ class Front {
   #code: number = exitCodes.done;
   #interrupts = 0;
   #prompt: Prompt | undefined;
+  /** Where a bug is being reported: the process ends with that and with nothing else. */
+  crashed: Promise<void> | undefined;
   /** Whether 'auto' means colours, by descriptor: asking is a system call, and this is asked for each answer. */
   readonly #automatic = { 1: wantsColour(1), 2: wantsColour(2) };
 
@@ -136,12 +139,15 @@ class Front {
 
   #outputFailed(error: Error): void {
     if ('code' in error && error.code === 'EPIPE') this.#leave(exitCodes.brokenPipe);
-    else void this.#crash(error);
+    else this.crashed ??= this.#crash(error);
   }
 
   /** What nobody caught: a bug, or the user's own JavaScript in a timer of its own, which does not end the prompt. */
   async #uncaught(error: unknown): Promise<void> {
-    if (!isUsersOwn(error)) return this.#crash(error);
+    if (!isUsersOwn(error)) {
+      this.crashed ??= this.#crash(error);
+      return;
+    }
     const text = await failureText(JavaScriptError.from(error), this.#failureStyle());
     if (this.#prompt) this.#prompt.interject(() => process.stderr.write(text));
     else {
@@ -151,8 +157,10 @@ class Front {
   }
 
   async #crash(error: unknown): Promise<void> {
+    const text = await failureText(error, this.#failureStyle());
     this.session.closeAll();
-    process.exit(await showFailure(error, this.#failureStyle()));
+    process.stderr.write(text);
+    process.exit(describe(error).code);
   }
 
   /** The terminal is gone. Node's own exit aborts then, since it cannot give the terminal its modes back; so the signal does it. */

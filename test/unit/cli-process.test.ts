@@ -184,6 +184,16 @@ test('SIGINT ends it with 130, SIGTERM with 143, while a command runs', async ()
   }
 });
 
+test('a bug ends it with 70, in one line without a stack', async () => {
+  const throwLater = 'process.nextTick(() => { throw Object.assign(new Error("a bug"), { stack: "Error: a bug" }) })';
+  const child = begin(['-c', `= ${throwLater}; undefined`, '-c', 'sleep 10s', 'sim:edu']);
+  let err = '';
+  child.stderr?.on('data', (piece: Buffer) => (err += piece.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.equal(code, 70);
+  assert.match(err, /^internal error: Error: a bug; please report\n.*VFIODBG_DEBUG=1.*\n$/);
+});
+
 test('serve offers a device that another process opens', async () => {
   const path = join(folder, 'edu.sock');
   const server = begin(['serve', 'sim:edu', '--socket', path]);
