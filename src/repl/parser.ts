@@ -11,6 +11,8 @@ export interface CommandStatement extends Extent {
   readonly command: Command;
   readonly width: Width | undefined;
   readonly words: readonly Word[];
+  /** Where the words end that name the command, a width behind them left out; absent where it is named by a sign (= and ?). */
+  readonly named?: number;
 }
 
 /** `$name = EXPRESSION` */
@@ -83,7 +85,8 @@ function parseCommand(
   const width = widthBehind(line, last, command);
   const words = wordsFor(lexer, command);
   const end = words.at(-1)?.end ?? last.end;
-  return { kind: 'command', command, width, words, start: first.start, end };
+  const bare = withoutSuffix(last).end;
+  return { kind: 'command', command, width, words, start: first.start, end, named: bare };
 }
 
 /** `= CODE` is the command js with the rest of the line. */

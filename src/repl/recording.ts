@@ -1,12 +1,18 @@
-import { type WriteStream, createWriteStream } from 'node:fs';
-import { once } from 'node:events';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import type { Device } from '../vfio/device.js';
-import { VfioError } from '../vfio/errors.js';
 import type { JournalEntry } from '../vfio/journal.js';
+import { escape } from '../views/escape.js';
+import { fileError } from './file-error.js';
 import { entryText } from './journal-text.js';
+import type { Session } from './session.js';
 
 /** Accesses of one command that are written out; the rest is counted. */
 const MOST_COMMENTS = 64;
+
+const { O_CREAT, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
+
+/** What is of no use when the script is run, or would end it. */
+const leftOut = /^(?:record|quit)\b/;
 
 const running = new WeakMap<Device, Recording>();
 
@@ -17,62 +23,72 @@ export function recordingOf(device: Device): Recording | undefined {
 
 /**
  * Writes the commands that are run on a device as a script: each line with what it did as comments above it, so that the file explains
- * itself and can be run again. A command is written when the next one begins, or when the recording stops.
+ * itself and can be run again. A command that failed is a comment itself. What a script does that is run stands as comments of the line that
+ * ran it. A command is written, at once, when the next one begins or the recording stops: a machine that hangs takes one line along.
  */
 export class Recording {
   readonly path: string;
   readonly #device: Device;
-  readonly #out: WriteStream;
+  readonly #session: Session;
   readonly #leave: () => void;
+  /** How deep in scripts the recording was begun: commands of deeper ones are not its own. */
+  readonly #depth: number;
+  #fd: number | undefined;
   #line: string | undefined;
+  #failed = false;
   #comments: string[] = [];
   #more = 0;
   commands = 0;
+  readonly #noteFailure = (): void => {
+    if (this.#session.device === this.#device && this.#session.scripts.length <= this.#depth) this.#failed = true;
+  };
 
-  private constructor(device: Device, path: string, out: WriteStream) {
+  private constructor(session: Session, device: Device, path: string, fd: number) {
     this.path = path;
     this.#device = device;
-    this.#out = out;
+    this.#session = session;
+    this.#depth = session.scripts.length;
+    this.#fd = fd;
     this.#leave = device.journal.follow((entry) => this.#take(entry));
+    session.failureListeners.add(this.#noteFailure);
     running.set(device, this);
-    device.beforeClose(() => void this.stop());
+    device.beforeClose(() => this.stop());
   }
 
-  /** Begins a recording; rejects with VfioError where the file cannot be written. */
-  static async start(device: Device, path: string, note?: string): Promise<Recording> {
-    const out = createWriteStream(path, { flags: 'w' });
+  /** Begins a recording; throws VfioError where the file cannot be written. */
+  static start(session: Session, device: Device, path: string, note?: string): Recording {
+    let fd: number | undefined;
     try {
-      await once(out, 'open');
+      // A pipe without a reader is refused then, and not waited for.
+      fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o666);
+      writeSync(fd, headOf(session, device, note));
+      return new Recording(session, device, path, fd);
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
-      throw new VfioError({
-        kind: 'kernel',
-        operation: `record to ${path}`,
-        errno: code,
-        why: 'the file cannot be written',
-      });
+      if (fd !== undefined) closeSync(fd);
+      throw fileError('record to', path, error);
     }
-    out.write(`# Recorded by vfiodbg on ${device.name} (${device.via}), ${new Date().toISOString()}\n`);
-    if (note !== undefined) out.write(`# ${note.replaceAll('\n', ' ')}\n`);
-    return new Recording(device, path, out);
   }
 
   /** Writes what is left and ends the file. */
-  async stop(): Promise<void> {
+  stop(): void {
     if (running.get(this.#device) !== this) return;
-    running.delete(this.#device);
-    this.#leave();
     this.#flush();
-    await new Promise<void>((resolve) => {
-      this.#out.end(resolve);
-    });
+    this.#end();
+  }
+
+  #end(): void {
+    running.delete(this.#device);
+    this.#session.failureListeners.delete(this.#noteFailure);
+    this.#leave();
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 
   #take(entry: JournalEntry): void {
     if (entry.kind === 'command') {
+      if (this.#session.scripts.length > this.#depth) return;
       this.#flush();
-      // The command that ends the recording is no part of it.
-      if (!/^record\b/.test(entry.text)) this.#line = entry.text;
+      if (!leftOut.test(entry.text)) this.#line = entry.text;
       return;
     }
     if (this.#comments.length < MOST_COMMENTS) this.#comments.push(entryText(entry));
@@ -83,10 +99,38 @@ export class Recording {
     const comments = this.#more > 0 ? [...this.#comments, `and ${this.#more} more`] : this.#comments;
     this.#comments = [];
     this.#more = 0;
-    for (const comment of comments) this.#out.write(`# ${comment.replaceAll('\n', ' ')}\n`);
-    if (this.#line === undefined) return;
-    this.#out.write(`${this.#line}\n`);
-    this.commands += 1;
+    let text = comments.map((comment) => `# ${escape(comment)}\n`).join('');
+    if (this.#line !== undefined) {
+      text += this.#failed ? `# failed: ${this.#line}\n` : `${this.#line}\n`;
+      this.commands += 1;
+    }
     this.#line = undefined;
+    this.#failed = false;
+    this.#write(text);
   }
+
+  /** A file that takes no more ends the recording, and nothing else. */
+  #write(text: string): void {
+    if (this.#fd === undefined || text === '') return;
+    try {
+      const bytes = Buffer.from(text);
+      for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
+    } catch (error) {
+      this.#end();
+      const { errno, why } = fileError('record to', this.path, error).details;
+      this.#session.output.notice(
+        `the recording to ${this.path} ended: ${errno === undefined ? '' : `${errno}: `}${why}`,
+      );
+    }
+  }
+}
+
+/** What it is a recording of, and what its lines count on: variables that were set before, and the space of offsets without one. */
+function headOf(session: Session, device: Device, note: string | undefined): string {
+  const lines = [`# Recorded by vfiodbg on ${escape(device.name)} (${device.via}), ${new Date().toISOString()}`];
+  if (note !== undefined) lines.push(`# ${escape(note)}`);
+  for (const [name, value] of session.variables) lines.push(`$${name} = 0x${value.toString(16)}`);
+  const home = session.defaultSpace;
+  if (home !== undefined && home !== device.spaces[0]) lines.push(`use ${home.name}`);
+  return `${lines.join('\n')}\n`;
 }

@@ -95,8 +95,9 @@ export class Runner {
 
   #runStatement(prepared: Prepared, index: number, statement: Statement): void | Promise<void> {
     const session = this.#session;
-    const source = prepared.text.slice(statement.start, statement.end);
+    const source = sourceOf(prepared, statement);
     let done: void | Promise<void>;
+    let begun = false;
     try {
       if (statement.kind === 'command') this.#admit(statement.command);
       if (prepared.generation !== this.#generation) {
@@ -105,11 +106,14 @@ export class Runner {
       }
       const bound = (prepared.bound[index] ??= bind(prepared.text, statement, session));
       session.device?.journal.note('command', source);
+      begun = true;
       done = bound.kind === 'command' ? this.#runCommand(bound) : this.#runAssignment(bound);
     } catch (error) {
+      if (begun) session.commandFailed();
       throw this.#explained(error, prepared.text, statement);
     }
     return done?.catch((error: unknown) => {
+      session.commandFailed();
       throw this.#explained(error, prepared.text, statement);
     });
   }
@@ -280,6 +284,13 @@ export class Runner {
       this.#session.device?.journal.note('error', error.message);
     return error;
   }
+}
+
+/** A statement as it is written in a script: a name that was typed in part, or is an alias, in full. */
+function sourceOf({ text, options }: Prepared, statement: Statement): string {
+  if (!options.prefixes || statement.kind !== 'command' || statement.named === undefined)
+    return text.slice(statement.start, statement.end);
+  return statement.command.name + text.slice(statement.named, statement.end);
 }
 
 function isView(answer: Answer): answer is View {

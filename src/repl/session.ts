@@ -26,6 +26,8 @@ export class Session implements Names, Environment {
   readonly world: World;
   /** The scripts that are running, the innermost last. */
   readonly scripts: string[] = [];
+  /** Are told of each command that began and failed: a recording leaves it out. */
+  readonly failureListeners = new Set<() => void>();
   /** $_: the last value that was read. */
   last = 0n;
   /** Looks registers up; a register map replaces it. */
@@ -83,6 +85,7 @@ export class Session implements Names, Environment {
     if (gone >= 0) this.#devices.splice(gone, 1);
     this.#devices.push(device);
     device.irqs.onReport((text) => this.output.notice(`${device.name}: ${text}`));
+    device.iommu.faults.onReport((text) => this.notify(`${device.name}: ${text}`));
     this.#interrupts?.watch(device);
     device.onLost((reason) => {
       const errno = reason.errno === undefined ? '' : `${reason.errno}: `;
@@ -166,6 +169,10 @@ export class Session implements Names, Environment {
    */
   execute(line: string, options: RunOptions): void | Promise<void> {
     return this.#runner.execute(line, options);
+  }
+
+  commandFailed(): void {
+    for (const tell of this.failureListeners) tell();
   }
 
   /** Ends the running command. False where none is running. */

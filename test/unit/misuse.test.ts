@@ -1,4 +1,22 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { commandModules } from '../../src/repl/commands/index.js';
 import { Registry } from '../../src/repl/registry.js';
@@ -10,7 +28,11 @@ import { KeptOutput, memfdSession } from './session-fixture.js';
 
 const output = new KeptOutput();
 const session = new Session(new Registry(commandModules), output);
-after(() => session.closeAll());
+const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-misuse-'));
+after(() => {
+  session.closeAll();
+  rmSync(folder, { recursive: true });
+});
 await session.open('sim:sram');
 
 /** Runs a line on sim:sram. @returns what it shows. */
@@ -30,6 +52,12 @@ async function refused(line: string, message: RegExp): Promise<void> {
   await assert.rejects(async () => session.execute(line, { prefixes: false }), message, line);
   assert.equal(output.take(), '', line);
   assert.equal(accesses(), before, line);
+}
+
+/** Runs a line that fails with `message` behind the reads it makes. */
+async function refusedAfter(line: string, message: RegExp): Promise<void> {
+  await assert.rejects(async () => session.execute(line, { prefixes: false }), message, line);
+  assert.equal(output.take(), '', line);
 }
 
 test('a value that is wider than the access is refused, and never compared or written in part', async () => {
@@ -81,4 +109,117 @@ test('text is found across cells and across pieces of a search, and not in cells
   await holes.execute('find.b region0 0 4K --text "x"', { prefixes: false });
   assert.match(kept.take(), /region0\+0xfff/);
   holes.closeAll();
+});
+
+test('a mask that is wider than the access is refused, and a write that cannot be made reads nothing first', async () => {
+  await refused('poke.b region0 0x8000 -1', /0xffffffffffffffff does not fit 8 bits/);
+  await refused('poke region0 0x8000 0:0x100000000', /the mask 0x100000000 does not fit 32 bits/);
+  await refused('poke region3 0 1:1', /region3 is read-only|the region is read-only/);
+  await refused('save region0 0..0x10 /dev/null --fill 0x100000000', /does not fit 32 bits/);
+});
+
+test('what is no plain file is written to and not replaced, and no pipe is waited for', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  await refused(`save region0 0..16 ${pipe}`, /ENXIO: nobody reads that pipe/);
+  await refused(`snapshot ${pipe} region1`, /ENXIO/);
+  await refused(`record ${pipe}`, /ENXIO/);
+  await refused(`load ${pipe} region0 0x8000`, /it is no plain file/);
+  assert.ok(statSync(pipe).isFIFO());
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  assert.match(await shown(`save region0 0..16 ${pipe}`), /16 bytes saved/);
+  const got = Buffer.alloc(32);
+  assert.equal(readSync(reader, got), 16);
+  closeSync(reader);
+  const device = join(folder, 'full');
+  if (process.getuid?.() === 0) execFileSync('mknod', [device, 'c', '1', '7']);
+  else symlinkSync('/dev/full', device);
+  await refusedAfter(`save region0 0..16 ${device}`, /ENOSPC: no space left/);
+  await refusedAfter(`snapshot ${device} region2`, /ENOSPC: no space left/);
+  assert.ok(statSync(device).isCharacterDevice());
+});
+
+test('a file behind a link is replaced and the link stays; its rights stay; nothing else is left in the folder', async () => {
+  const [target, link] = [join(folder, 'kept', 'target.bin'), join(folder, 'kept', 'link.bin')];
+  mkdirSync(join(folder, 'kept'));
+  writeFileSync(target, 'old', { mode: 0o600 });
+  symlinkSync(target, link);
+  await shown(`save region0 0..16 ${link}`);
+  assert.ok(lstatSync(link).isSymbolicLink());
+  assert.equal(readFileSync(target).length, 16);
+  assert.equal(statSync(target).mode & 0o777, 0o600);
+  assert.deepEqual(readdirSync(join(folder, 'kept')), ['link.bin', 'target.bin']);
+});
+
+test('files that cannot be had are told apart, in words', async () => {
+  await refused(`save region0 0..16 ${folder}`, /EISDIR: it is a folder/);
+  await refused(`save region0 0..16 ${folder}/none/x`, /ENOENT: there is no such file or folder/);
+  await refused(`snapshot ${folder}/none/x region1`, /ENOENT: there is no such file or folder/);
+  await refused(`save region0 0..16 /${'a/'.repeat(5000)}`, /ENAMETOOLONG: name too long/);
+  await refused(`load ${folder}/none region0 0`, /ENOENT: there is no such file or folder/);
+  await refused(`load ${folder} region0 0`, /it is no plain file/);
+});
+
+test('a recording can be run again: prefixes in full, mistakes as comments, scripts as one line, up to the last command', async () => {
+  const [file, inner] = [join(folder, 'recorded.vfio'), join(folder, 'inner.vfio')];
+  writeFileSync(inner, 'poke region0 $1 0x77\n');
+  const typed = { prefixes: true };
+  const own = new Session(new Registry(commandModules), output);
+  const device = await own.open('sim:sram');
+  await own.execute('$base = 0x9000; use region1', typed);
+  await own.execute(`record ${file} --note "first\\e[2J"`, typed);
+  await own.execute('use region0; mw.b $base 0x5a', typed);
+  await assert.rejects(async () => own.execute('peek region0 1', typed));
+  await own.execute('pee region0 $base', typed);
+  await assert.rejects(async () => own.execute('wait region0 $base == 1 --timeout 1ms', typed));
+  await assert.rejects(async () => own.execute('peek regoin0 0', typed));
+  await own.execute(`run ${inner} 0x9004; peek? ; = device.region(0).write16(0x9008, 0x1234)`, typed);
+  own.closeAll();
+  assert.ok(device.gate.lost);
+  output.take();
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  assert.ok(
+    lines.every((line) => /^[\x20-\x7e]*$/.test(line)),
+    'nothing in it moves a cursor',
+  );
+  assert.deepEqual(
+    lines.filter((line) => !line.startsWith('#')),
+    [
+      '$base = 0x9000',
+      'use region1',
+      'use region0',
+      'poke.b $base 0x5a',
+      'peek region0 $base',
+      `run ${inner} 0x9004`,
+      'peek?',
+      '= device.region(0).write16(0x9008, 0x1234)',
+    ],
+  );
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('# failed')),
+    ['# failed: peek region0 1', '# failed: wait region0 $base == 1 --timeout 1ms'],
+  );
+  const again = new Session(new Registry(commandModules), output);
+  await again.open('sim:sram');
+  await again.execute(`run ${file}`, { prefixes: false });
+  output.take();
+  assert.equal(again.device?.region(0).read32(0x9000), 0x5a);
+  assert.equal(again.device?.region(0).read32(0x9004), 0x77);
+  assert.equal(again.device?.region(0).read16(0x9008), 0x1234);
+  again.closeAll();
+});
+
+test('a recording whose file takes no more ends, and nothing else does', async () => {
+  await refused('record /dev/full', /ENOSPC/);
+  assert.match(await shown('record'), /nothing is being recorded/);
+  const pipe = join(folder, 'small');
+  execFileSync('mkfifo', [pipe]);
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  await shown(`record ${pipe}`);
+  closeSync(reader);
+  output.notices.length = 0;
+  await shown('peek region0 0');
+  assert.match(await shown('peek region0 0'), /0x4d415253/);
+  assert.match(output.notices.join(), /the recording to .*small ended: EPIPE/);
+  assert.match(await shown('record'), /nothing is being recorded/);
 });

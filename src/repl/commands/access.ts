@@ -3,6 +3,7 @@ import type { ReadView, View, WriteView } from '../../views/view.js';
 import { type Location, cellsOf, count, integer, location, maskedValue, optional, toggle } from '../arguments.js';
 import { cellsView, readCells, wordWithWidth } from '../cells.js';
 import { type Context, defineCommand } from '../command.js';
+import { checkFits } from '../fit.js';
 import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
@@ -28,11 +29,13 @@ function write(
   context: Context,
 ): WriteView {
   const { space, offset, width } = at;
+  checkFits('write', at, { value, mask });
   const split = options.allowSplit ? { allowSplit: true } : undefined;
   const word = (bits: bigint): number | bigint => (width === 64 ? bits : Number(bits));
   let written = word(value);
   let old: number | bigint | undefined;
-  if (mask !== undefined) {
+  // Where nothing can be written, nothing is read for it either.
+  if (mask !== undefined && space.writable) {
     old = space.read(width, offset, split);
     context.needValues();
     written = word((BigInt(old) & ~mask & maxOf(width)) | (value & mask));

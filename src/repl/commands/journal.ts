@@ -110,8 +110,8 @@ export const commands = [
     group: 'scripts',
     summary: 'write what is done from now on to a file, as a script',
     details:
-      'Each command is written with the accesses that it made, their values as comments above it. `record stop` ends it; so does ' +
-      'closing the device. Without an argument it says what is being recorded.',
+      'Each command is written with the accesses that it made, their values as comments above it; one that failed is a comment itself. ' +
+      '`record stop` ends it; so does closing the device. Without an argument it says what is being recorded.',
     arguments: { target: optional(file('the script to write, or the word stop')) },
     flags: { note: optional(text('a comment for the head of the script', 'TEXT')) },
     effect: 'none',
@@ -123,7 +123,7 @@ export const commands = [
         device: 'sim:edu',
       },
     ],
-    async run(context, { arguments: { target }, flags }): Promise<View> {
+    run(context, { arguments: { target }, flags }): View {
       const { device } = context;
       const running = recordingOf(device);
       if (target === undefined) {
@@ -136,11 +136,11 @@ export const commands = [
       }
       if (target === 'stop') {
         if (!running) throw new UsageError('nothing is being recorded', undefined, 'record FILE begins it');
-        await running.stop();
+        running.stop();
         return { kind: 'text', lines: [`${running.path}: ${running.commands} commands`] };
       }
       if (running) throw new UsageError(`already recording to ${running.path}`, undefined, 'record stop ends it');
-      await Recording.start(device, target, flags.note);
+      Recording.start(context.session, device, target, flags.note);
       return { kind: 'text', lines: [`recording to ${target}`] };
     },
   }),

@@ -1,9 +1,10 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { VfioError } from '../../vfio/errors.js';
 import type { Region } from '../../vfio/region.js';
+import type { Snapshot } from '../../vfio/snapshot.js';
 import type { View } from '../../views/view.js';
 import { file, many, space } from '../arguments.js';
 import { defineCommand } from '../command.js';
+import { WholeFile } from '../whole-file.js';
 
 /** Larger regions are left out unless they are named: a BAR of gigabytes is memory, not registers. */
 const MOST_BYTES = 2 ** 20;
@@ -45,26 +46,25 @@ export const commands = [
         }
       }
       const { takeSnapshot } = await import('../../vfio/snapshot.js');
-      const taken = await takeSnapshot(device, {
-        regions,
-        signal: context.signal,
-        progress: (done, total) => context.progress(`${Math.floor((done / total) * 100)} % of ${total} bytes read`),
-        ...(width !== undefined && { width }),
-      });
-      context.needValues();
-      const part = `${path}.part`;
-      try {
-        await writeFile(part, `${JSON.stringify(taken, undefined, 1)}\n`);
-        await rename(part, path);
-      } catch (error) {
-        await rm(part, { force: true });
-        const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
-        throw new VfioError({
-          kind: 'kernel',
-          operation: `write ${path}`,
-          errno: code,
-          why: 'the file cannot be written',
+      const take = (): Promise<Snapshot> =>
+        takeSnapshot(device, {
+          regions,
+          signal: context.signal,
+          progress: (done, total) => context.progress(`${Math.floor((done / total) * 100)} % of ${total} bytes read`),
+          ...(width !== undefined && { width }),
         });
+      if (context.dryRun) await take();
+      context.needValues();
+      // A file that cannot be is found out before the reads, which may not be had twice.
+      const out = await WholeFile.create(path);
+      let taken: Snapshot;
+      try {
+        taken = await take();
+        await out.write(`${JSON.stringify(taken, undefined, 1)}\n`);
+        await out.commit();
+      } catch (error) {
+        await out.discard();
+        throw error;
       }
       const lines = [`${path}: ${taken.regions.map(({ name, size }) => `${name} (${size} bytes)`).join(', ')}`];
       for (const reason of left) lines.push(`left out: ${reason}`);

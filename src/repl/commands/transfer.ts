@@ -1,32 +1,19 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { VfioError } from '../../vfio/errors.js';
-import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
+import { bytesOf, type Width } from '../../vfio/width.js';
 import type { View } from '../../views/view.js';
 import { bytesIn, file, location, optional, span, toggle, value } from '../arguments.js';
-import { type CellsRead, chunks, reasonOf } from '../cells.js';
+import { type CellsRead, chunks } from '../cells.js';
 import { defineCommand } from '../command.js';
+import { fileError } from '../file-error.js';
+import { checkFits } from '../fit.js';
+import { WholeFile } from '../whole-file.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
 
 /** Bytes of a file that are held at a time. */
 const PIECE = 65536;
-
-function fileError(operation: string, path: string, error: unknown): VfioError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file or folder',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a folder',
-    ENOSPC: 'no space left on the disk',
-  };
-  return new VfioError({
-    kind: code === 'ENOENT' ? 'absent' : 'kernel',
-    operation: `${operation} ${path}`,
-    errno: code,
-    why: known[code] ?? (error instanceof Error ? error.message : String(error)),
-  });
-}
 
 /** Puts `word` into the cells that could not be read, or throws for the first of them. */
 function patch(read: CellsRead, width: Width, word: bigint | undefined): void {
@@ -35,12 +22,12 @@ function patch(read: CellsRead, width: Width, word: bigint | undefined): void {
   if (word === undefined) {
     throw new VfioError({
       ...first.error.details,
-      why: `${reasonOf(first.error)}; nothing was saved`,
+      why: `${first.error.details.why}; nothing was saved`,
       hint: '--fill VALUE saves that value in place of cells that cannot be read',
     });
   }
   const cell = Buffer.alloc(8);
-  cell.writeBigUInt64LE(word & maxOf(width));
+  cell.writeBigUInt64LE(word);
   for (const { index, count } of read.faults) {
     Buffer.from(read.bytes.buffer, read.bytes.byteOffset).fill(
       cell.subarray(0, bytesOf(width)),
@@ -68,31 +55,21 @@ export const commands = [
       const { space, offset, width } = piece;
       const step = bytesOf(width);
       const bytes = bytesIn(piece);
+      if (flags.fill !== undefined) checkFits('save', piece, { value: flags.fill, mask: undefined });
       const shape = { offset, width, count: Math.floor(bytes / step), stride: step };
       if (context.dryRun) space.readBlock(shape, { allowSplit: flags.allowSplit });
       context.needValues();
-      const part = `${path}.part`;
-      let handle: FileHandle | undefined;
+      const out = await WholeFile.create(path);
       let unread = 0;
       try {
-        handle = await open(part, 'w').catch((error: unknown) => {
-          throw fileError('write', part, error);
-        });
         for await (const { block } of chunks(context, space, shape, flags.allowSplit)) {
           for (const fault of block.faults) unread += fault.count;
           patch(block, width, flags.fill);
-          await handle.writeFile(block.bytes).catch((error: unknown) => {
-            throw fileError('write', part, error);
-          });
+          await out.write(block.bytes);
         }
-        await handle.close();
-        handle = undefined;
-        await rename(part, path).catch((error: unknown) => {
-          throw fileError('write', path, error);
-        });
+        await out.commit();
       } catch (error) {
-        await handle?.close();
-        await rm(part, { force: true });
+        await out.discard();
         throw error;
       }
       const lines = [`${space.name}+0x${offset.toString(16)}: ${shape.count * step} bytes saved to ${path}`];
@@ -125,14 +102,17 @@ export const commands = [
     async run(context, { arguments: { file: path, location: at }, flags }): Promise<View> {
       const { space, offset, width } = at;
       const step = bytesOf(width);
-      const handle = await open(path, constants.O_RDONLY).catch((error: unknown) => {
+      const failed = (error: unknown): never => {
         throw fileError('read', path, error);
-      });
+      };
+      // The open of a pipe would wait for a writer, in a thread that keeps the process from ending.
+      const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(failed);
       try {
-        const size = (await handle.stat()).size;
+        const found = await handle.stat();
+        const { size } = found;
         const refuse = (why: string, hint: string): VfioError =>
           new VfioError({ kind: 'access', operation: `load ${path}`, space: space.name, offset, width, why, hint });
-        if (!(await stat(path)).isFile()) throw refuse('it is no plain file', 'give a file of raw bytes');
+        if (!found.isFile()) throw refuse('it is no plain file', 'give a file of raw bytes');
         if (size === 0) throw refuse('the file is empty', 'give a file of raw bytes');
         if (size % step !== 0)
           throw refuse(`its ${size} bytes are no whole number of cells`, 'use a narrower width such as .b');
@@ -144,9 +124,9 @@ export const commands = [
         }
         const buffer = Buffer.alloc(PIECE);
         for (let done = 0; done < size;) {
-          const { bytesRead } = await handle.read(buffer, 0, Math.min(PIECE, size - done), done);
-          if (bytesRead === 0) throw refuse('the file became shorter while it was read', 'try again');
+          const { bytesRead } = await handle.read(buffer, 0, Math.min(PIECE, size - done), done).catch(failed);
           const count = Math.floor(bytesRead / step);
+          if (count === 0) throw refuse('the file became shorter while it was read', 'try again');
           space.writeBlock({ offset: offset + done, width, count, stride: step }, buffer, {
             allowSplit: flags.allowSplit,
           });

@@ -1,0 +1,27 @@
+import { getSystemErrorMap } from 'node:util';
+import { type FailureKind, VfioError } from '../vfio/errors.js';
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is no folder',
+  ENOSPC: 'no space left on the disk',
+  EROFS: 'the file system is read-only',
+  ENXIO: 'nobody reads that pipe',
+};
+
+const kinds: Readonly<Record<string, FailureKind>> = { ENOENT: 'absent', EACCES: 'permission', EPERM: 'permission' };
+
+/** What the system refused of a file, in words: `operation` is a verb such as 'write'. */
+export function fileError(operation: string, path: string, error: unknown): VfioError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const errno = error instanceof Error && 'errno' in error ? Number(error.errno) : Number.NaN;
+  const why = reasons[code ?? ''] ?? getSystemErrorMap().get(errno)?.[1];
+  return new VfioError({
+    kind: kinds[code ?? ''] ?? 'kernel',
+    operation: `${operation} ${path}`,
+    ...(code !== undefined && { errno: code }),
+    why: why ?? (error instanceof Error ? error.message : String(error)),
+  });
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { fileError } from './file-error.js';
+
+const { O_CREAT, O_EXCL, O_NONBLOCK, O_WRONLY, W_OK } = constants;
+
+/**
+ * A file under way: it appears under its name only when all of it is there, in place of the one that was there. What is no plain file (a
+ * pipe, /dev/null) is written to as it is: a file in its place would take the device away from everybody.
+ */
+export class WholeFile {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  /** Where it is until it is whole, and where it goes then. */
+  readonly #move: { readonly from: string; readonly to: string } | undefined;
+
+  private constructor(path: string, handle: FileHandle, move?: { readonly from: string; readonly to: string }) {
+    this.path = path;
+    this.#handle = handle;
+    this.#move = move;
+  }
+
+  /** Rejects with VfioError where nothing can be written there; a pipe that nobody reads is such a place. */
+  static async create(path: string): Promise<WholeFile> {
+    try {
+      const there = await stat(path).catch((error: unknown) => {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+        throw error;
+      });
+      if (there === undefined || there.isFile()) {
+        // Behind a symbolic link it is the file that is replaced, and not the link.
+        const to = there === undefined ? path : await realpath(path);
+        if (there !== undefined) await access(to, W_OK);
+        const from = `${to}.${randomBytes(4).toString('hex')}.part`;
+        const handle = await open(from, O_WRONLY | O_CREAT | O_EXCL, there === undefined ? 0o666 : there.mode & 0o777);
+        return new WholeFile(path, handle, { from, to });
+      }
+      // Without a reader the open of a pipe would wait for ever, in a thread that keeps the process from ending.
+      if (there.isFIFO()) await (await open(path, O_WRONLY | O_NONBLOCK)).close();
+      return new WholeFile(path, await open(path, O_WRONLY));
+    } catch (error) {
+      throw fileError('write', path, error);
+    }
+  }
+
+  async write(data: string | Uint8Array): Promise<void> {
+    await this.#handle.writeFile(data).catch((error: unknown) => {
+      throw fileError('write', this.path, error);
+    });
+  }
+
+  /** All of it is there. */
+  async commit(): Promise<void> {
+    try {
+      await this.#handle.close();
+      if (this.#move) await rename(this.#move.from, this.#move.to);
+    } catch (error) {
+      throw fileError('write', this.path, error);
+    }
+  }
+
+  /** Leaves nothing behind. */
+  async discard(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    if (this.#move) await rm(this.#move.from, { force: true });
+  }
+}
