@@ -34,6 +34,8 @@ export interface ProblemOptions {
 const quotedColumns = 100;
 /** Characters of a usage error's message: it may quote what was typed. */
 const messageLength = 500;
+/** Characters of each part of a failure: it may hold a name from a file or a server, or list the devices of a group. */
+const partLength = 2000;
 
 /** `problem` as lines for people: 'error: ...', then the wrong part of the line underlined, or why, and what to try. */
 export function problemView(problem: Problem, options: ProblemOptions = {}): TextView {
@@ -45,9 +47,9 @@ export function problemView(problem: Problem, options: ProblemOptions = {}): Tex
   switch (problem.kind) {
     case 'failure': {
       const { details } = problem;
-      add('error: ', where + failureHead(details), 'fault');
-      add('  why: ', details.why, 'plain');
-      if (details.hint !== undefined) add('  try: ', details.hint, 'good');
+      add('error: ', where + shortened(failureHead(details), partLength), 'fault');
+      add('  why: ', shortened(details.why, partLength), 'plain');
+      if (details.hint !== undefined) add('  try: ', shortened(details.hint, partLength), 'good');
       break;
     }
     case 'usage': {
@@ -60,7 +62,7 @@ export function problemView(problem: Problem, options: ProblemOptions = {}): Tex
       break;
     }
     case 'bug':
-      add('internal error: ', `${where}${bugMessage(problem.error)}; please report`, 'fault');
+      add('internal error: ', `${where}${shortened(bugMessage(problem.error), partLength)}; please report`, 'fault');
       if (options.debug === true) {
         for (const line of stackOf(problem.error)) add('', line, 'dim');
       } else {
@@ -105,8 +107,8 @@ function failureSentence(details: FailureDetails): string {
   return `${failureHead(details)}: ${details.why}`;
 }
 
-function shortened(message: string): string {
-  return message.length <= messageLength ? message : `${message.slice(0, messageLength)}…`;
+function shortened(message: string, most = messageLength): string {
+  return message.length <= most ? message : `${message.slice(0, most)}…`;
 }
 
 function bugMessage(error: unknown): string {

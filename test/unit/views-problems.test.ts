@@ -108,3 +108,13 @@ test('a bug shows its stack only where that was asked for', () => {
   assert.match(loud, /\n +at .*views-problems/);
   assert.match(loud, /caused by Error: because/);
 });
+
+test('a name of a megabyte in a failure is cut', () => {
+  const name = 'x'.repeat(1e6);
+  const lines = shown({
+    kind: 'failure',
+    details: { kind: 'absent', operation: `open ${name}`, why: name, hint: name },
+  });
+  assert.equal(lines.length, 3);
+  for (const line of lines) assert.ok(line.length < 2100 && line.endsWith('…'));
+});
