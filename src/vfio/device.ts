@@ -1,4 +1,4 @@
-import { Dma } from './dma/dma.js';
+import type { Dma } from './dma/dma.js';
 import { type FailureDetails, VfioError } from './errors.js';
 import { Gate } from './gate.js';
 import { Interrupts } from './interrupts.js';
@@ -15,6 +15,15 @@ import { type Window, windowsOf } from './window.js';
 const PCI_ROM = 6;
 const PCI_CONFIG = 7;
 const PCI_VGA = 8;
+
+/** What `dma/dma.ts` gives when it is loaded: a session that maps nothing does without its modules. */
+let makeDma: ((device: Device) => Dma) | undefined;
+
+export function provideDma(make: (device: Device) => Dma): void {
+  makeDma = make;
+}
+
+const nothingMapped = { mappings: [], count: 0, bytes: 0, neighbours: () => ({}) } as const;
 
 export interface DeviceOptions {
   /** Refuses everything that changes the device or its mappings. */
@@ -172,14 +181,15 @@ export class Device {
 
   /** Memory for the device: buffers, and what is mapped. Nothing is by asking for this. */
   get dma(): Dma {
-    this.#dma ??= new Dma(this);
+    if (makeDma === undefined) throw new Error('dma/dma.js has to be imported before device.dma is used');
+    this.#dma ??= makeDma(this);
     return this.#dma;
   }
 
   /** The IOMMU's side of the device: what it is, where addresses lead, and what it refused. */
   get iommu(): Iommu {
     const { name, transport, journal } = this;
-    this.#iommu ??= new Iommu({ name, transport, journal, mappings: () => this.dma });
+    this.#iommu ??= new Iommu({ name, transport, journal, mappings: () => this.#dma ?? nothingMapped });
     return this.#iommu;
   }
 

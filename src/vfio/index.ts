@@ -1,5 +1,8 @@
 /** The public API of vfiodbg: `import { openDevice } from 'vfiodbg'`. */
 export { Device, type DeviceOptions } from './device.js';
+export { type Change, DmaBuffer } from './dma/buffer.js';
+export { type AllocOptions, Dma, type MapOptions, type Mapped, type NamedMapOptions } from './dma/dma.js';
+export type { Mapping, Protection } from './dma/mapping.js';
 export { type FailureDetails, type FailureKind, VfioError } from './errors.js';
 export type { PlannedAction } from './gate.js';
 export { type AccessEntry, type BlockEntry, type HappeningEntry, Journal, type JournalEntry } from './journal.js';

@@ -1,6 +1,7 @@
 import { setBusMaster } from '../../vfio/dma/bus-master.js';
 import type { Change, DmaBuffer } from '../../vfio/dma/buffer.js';
 import type { AllocOptions } from '../../vfio/dma/dma.js';
+import '../../vfio/dma/dma.js';
 import { HeldBack } from '../../vfio/dma/held-back.js';
 import { bytesText, protections } from '../../vfio/dma/mapping.js';
 import { VfioError } from '../../vfio/errors.js';

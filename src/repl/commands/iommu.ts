@@ -1,6 +1,7 @@
 import { listDevices } from '../../vfio/bus/list.js';
 import { systemRoots } from '../../vfio/bus/roots.js';
 import { exists } from '../../vfio/bus/sysfs.js';
+import '../../vfio/dma/dma.js';
 import { VfioError } from '../../vfio/errors.js';
 import { faultText, type LogObstacle, type SeenFault } from '../../vfio/iommu/faults.js';
 import { requesterText } from '../../vfio/iommu/fault-text.js';

@@ -1,3 +1,4 @@
+import { provideDma } from '../device.js';
 import { VfioError } from '../errors.js';
 import type { Gate } from '../gate.js';
 import type { Journal } from '../journal.js';
@@ -315,3 +316,5 @@ function mapText(mapping: Mapping): string {
   const guards = mapping.guard === 0 ? '' : `, guards of ${bytesText(mapping.guard)} included`;
   return `map ${mapping.name}, ${bytesText(mapping.size)} at IOVA ${spanText(mapping)}, ${mapping.prot}${guards}`;
 }
+
+provideDma((device) => new Dma(device));

@@ -25,17 +25,20 @@ interface Leaf<S> {
   gap: number;
 }
 
-/** Spans of one leaf at the most: what one insertion moves. */
-const LEAF = 128;
-
 /**
  * Spans of IOVA that do not overlap, in order. Finding one is a binary search; adding and taking away one moves at most a leaf; and a
  * first fit passes over leaves without a gap that is wide enough. So the sixty-thousandth costs what the first does.
  */
 export class Ledger<S extends IovaSpan> implements Iterable<S> {
   readonly #leaves: Leaf<S>[] = [];
+  readonly #most: number;
   #count = 0;
   #bytes = 0;
+
+  /** A leaf has `most` spans at the most. */
+  constructor(most = 128) {
+    this.#most = most;
+  }
 
   /** How many there are. */
   get count(): number {
@@ -68,8 +71,8 @@ export class Ledger<S extends IovaSpan> implements Iterable<S> {
     // The gap in front of the next one became smaller: it matters only where it was the widest of its leaf.
     if (at + 1 < leaf.spans.length) this.#regap(index, at + 1, true);
     else this.#regap(index + 1, 0, true);
-    if (leaf.spans.length <= LEAF) return;
-    const half = leaf.spans.splice(LEAF / 2);
+    if (leaf.spans.length <= this.#most) return;
+    const half = leaf.spans.splice(this.#most >> 1);
     this.#leaves.splice(index + 1, 0, { spans: half, gap: 0 });
     this.#regap(index, 0, true);
     this.#regap(index + 1, 0, true);
