@@ -35,6 +35,7 @@ export class Interrupts implements Iterable<Irq> {
   readonly #notices: { readonly fd: number; readonly readiness: Readiness }[] = [];
   #guard: Guard = DEFAULT_GUARD;
   #pump: Pump | undefined;
+  #leavePump: (() => void)[] = [];
 
   constructor(host: InterruptsHost) {
     this.#host = host;
@@ -152,6 +153,15 @@ export class Interrupts implements Iterable<Irq> {
 
   /** Disables everything and gives the pump back. */
   close(): void {
+    this.#disableAll();
+    for (const { fd, readiness } of this.#notices.splice(0)) {
+      readiness.close();
+      closeFd(fd);
+    }
+    this.#releasePump();
+  }
+
+  #disableAll(): void {
     for (const irq of this.#irqs) {
       try {
         irq.disable();
@@ -161,12 +171,6 @@ export class Interrupts implements Iterable<Irq> {
       }
       irq.release();
     }
-    for (const { fd, readiness } of this.#notices.splice(0)) {
-      readiness.close();
-      closeFd(fd);
-    }
-    void this.#pump?.release();
-    this.#pump = undefined;
   }
 
   #irqHost(): IrqHost {
@@ -194,14 +198,26 @@ export class Interrupts implements Iterable<Irq> {
     if (this.#pump) return this.#pump;
     const pump = Pump.acquire();
     this.#pump = pump;
-    pump.onDropped(({ events, signals }) =>
-      this.#report(`the event ring was full: ${events} events with ${signals} signals are counted but not in the log`),
-    );
-    pump.onCrash((reason) => {
-      this.#report(`the interrupt pump has failed (${reason}): every interrupt is disabled`);
-      for (const irq of this.#irqs) irq.disable();
-    });
+    this.#leavePump = [
+      pump.onDropped(({ events, signals }) =>
+        this.#report(
+          `the event ring was full: ${events} events with ${signals} signals are counted but not in the log`,
+        ),
+      ),
+      pump.onCrash((reason) => {
+        this.#report(`the interrupt pump has failed (${reason}): every interrupt is disabled`);
+        this.#disableAll();
+        // The next enable starts another.
+        this.#releasePump();
+      }),
+    ];
     return pump;
+  }
+
+  #releasePump(): void {
+    for (const leave of this.#leavePump.splice(0)) leave();
+    void this.#pump?.release();
+    this.#pump = undefined;
   }
 
   #report(text: string): void {
