@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Roots } from '../bus/roots.js';
 import { close, errnoName, O_NONBLOCK, O_RDONLY, onReadable, open, read, type Readiness } from '../sys/libc.js';
@@ -28,6 +29,9 @@ function unescaped(text: string): string {
 
 /** The longest record: CONSOLE_EXT_LOG_MAX. Source: kernel/printk/printk.c. */
 const RECORD_BYTES = 8192;
+
+/** Character device 1:11. Source: Documentation/admin-guide/devices.txt. */
+const KMSG_DEVICE = (1 << 8) | 11;
 
 /** The kernel's log, from its oldest record on. Reading never waits. */
 export class Kmsg {
@@ -73,11 +77,9 @@ export class Kmsg {
    * the /dev/null that some containers have in this place.
    */
   watch(ready: () => void): boolean {
-    try {
-      this.#readiness ??= onReadable(this.#fd, ready);
-    } catch {
-      return false;
-    }
+    // Polling a plain file ends the process inside koffi ("FATAL ERROR: Error::New"), so what it is is asked first.
+    if (fstatSync(this.#fd).rdev !== KMSG_DEVICE) return false;
+    this.#readiness ??= onReadable(this.#fd, ready);
     this.#readiness.unref();
     return true;
   }
