@@ -146,7 +146,9 @@ export class Runner {
     const { command } = statement;
     const { options } = this.#session;
     const dryRun = common.dryRun || options.get('dryrun');
-    if (common.js || (options.get('js') && command.toJs !== undefined)) return this.#showJs(bound);
+    // With the option on, only what has no effect is run for want of JavaScript: opening a device, choosing a space.
+    if (common.js || (options.get('js') && (command.toJs !== undefined || command.effect !== 'none')))
+      return this.#showJs(bound);
     if (dryRun && command.plans === false) throw cannotPlan(command);
     if (dryRun && command.effect !== 'none') return this.#plan(bound);
     // What has no effect of its own may run others: they are dry as well.

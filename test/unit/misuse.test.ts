@@ -223,3 +223,65 @@ test('a recording whose file takes no more ends, and nothing else does', async (
   assert.match(output.notices.join(), /the recording to .*small ended: EPIPE/);
   assert.match(await shown('record'), /nothing is being recorded/);
 });
+
+test('the JavaScript that --js prints makes the very accesses of its command; printing it makes none', async () => {
+  const lines = [
+    'peek region0 0',
+    'peek.b region0 3',
+    'peek.q region0 8 --allow-split',
+    'peek.w region0 0 4 --stride 8',
+    'peek config.COMMAND',
+    'poke region0 0x8000 0x80000000:0xff000000 --verify',
+    'poke.q region0 0x8000 0xffffffffffffffff',
+    'poke.q region0 0x8000 1:3',
+    'dump.b region0 0 16',
+    'fill.w region0 0x8000 4 0x1234',
+    'dump buffer 0 64B',
+    'poke buffer 0x10 0x5a',
+    'irq trigger msix 2',
+    'irq wait msix 2 --timeout 1s',
+    'irq disable msix',
+    'reset',
+  ];
+  const entries = (of: Session, from: number): unknown[] =>
+    [...(of.device?.journal.entries() ?? [])]
+      .filter(({ kind }) => kind !== 'command')
+      .slice(from)
+      .map(({ sequence: _sequence, time: _time, ...what }) => what);
+  const [one, other] = [0, 1].map(() => new Session(new Registry(commandModules), output)) as [Session, Session];
+  for (const each of [one, other]) {
+    await each.open('sim:sram');
+    await each.execute('irq enable msix; dma alloc buffer 4K', { prefixes: false });
+  }
+  for (const line of lines) {
+    const from = entries(one, 0).length;
+    assert.equal(entries(other, 0).length, from);
+    output.take();
+    await other.execute(`${line} --js`, { prefixes: false });
+    assert.equal(entries(other, from).length, 0, line);
+    const code = output.take().trim();
+    await one.execute(line, { prefixes: false });
+    await other.execute(`= ${code}`, { prefixes: false });
+    assert.deepEqual(entries(other, from), entries(one, from), `${line}: ${code}`);
+  }
+  one.closeAll();
+  other.closeAll();
+});
+
+test('an option js prints, or refuses, what has an effect; it never does it', async () => {
+  await shown('option js on');
+  for (const line of [
+    'wait region0 0 == 0',
+    'expect region0 0 == 0',
+    'save region0 0..16 /tmp/x',
+    'load /tmp/x region0 0',
+  ])
+    await refused(line, /has no JavaScript that does the same/);
+  const before = accesses();
+  assert.equal(
+    await shown('fill region0 0x8000 1 0x12'),
+    "device.region('region0').writeBlock({ offset: 0x8000, width: 32, count: 1 }, Buffer.alloc(4, '12000000', 'hex'))\n",
+  );
+  assert.equal(accesses(), before);
+  await shown('option js off');
+});

@@ -1,9 +1,10 @@
-import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
+import { bytesOf, maxOf } from '../../vfio/width.js';
 import type { ReadView, View, WriteView } from '../../views/view.js';
 import { type Location, cellsOf, count, integer, location, maskedValue, optional, toggle } from '../arguments.js';
 import { cellsView, readCells, wordWithWidth } from '../cells.js';
 import { type Context, defineCommand } from '../command.js';
 import { checkFits } from '../fit.js';
+import { jsAccess, jsShape, jsSpace, jsValue } from '../access-js.js';
 import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
@@ -56,15 +57,6 @@ function write(
   };
 }
 
-/** The method of a Region that makes one access of `width`. */
-function jsAccess(kind: 'read' | 'write', { space, offset, width }: Location, value = ''): string {
-  return `device.region('${space.name}').${kind}${width}(0x${offset.toString(16)}${value})`;
-}
-
-function jsValue(value: bigint, width: Width): string {
-  return `0x${value.toString(16)}${width === 64 ? 'n' : ''}`;
-}
-
 export const commands = [
   defineCommand({
     name: 'peek',
@@ -114,11 +106,10 @@ export const commands = [
         amount === undefined ? '' : ` ${cells}${flags.stride === undefined ? '' : ` --stride ${flags.stride}`}`;
       return `${wordWithWidth('peek', at.width)} ${at.space.name} 0x${next.toString(16)}${tail}`;
     },
-    toJs({ arguments: { location: at, count: amount }, flags }) {
-      if (amount === undefined) return jsAccess('read', at);
-      const stride = flags.stride === undefined ? '' : `, stride: ${flags.stride}`;
-      const shape = `{ offset: 0x${at.offset.toString(16)}, width: ${at.width}, count: ${cellsOf(amount, at.width)}${stride} }`;
-      return `device.region('${at.space.name}').readBlock(${shape})`;
+    toJs({ arguments: { location: at, count: amount }, flags: { stride, allowSplit: split } }) {
+      if (amount === undefined) return jsAccess('read', at, split);
+      const shape = jsShape(at, cellsOf(amount, at.width), stride);
+      return `${jsSpace(at.space)}.readBlock(${shape}${split ? ', { allowSplit: true }' : ''})`;
     },
   }),
 
@@ -157,12 +148,17 @@ export const commands = [
       if (view.readBack !== undefined) context.session.last = BigInt(view.readBack);
       return view;
     },
-    toJs({ arguments: { location: at, value } }) {
-      if (value.mask === undefined) return jsAccess('write', at, `, ${jsValue(value.value, at.width)}`);
-      const [bits, mask] = [jsValue(value.value, at.width), jsValue(value.mask, at.width)];
-      const old = jsAccess('read', at);
-      const word = `(${old} & ~${mask}) | (${bits} & ${mask})`;
-      return jsAccess('write', at, `, ${at.width === 64 ? word : `(${word}) >>> 0`}`);
+    toJs({ arguments: { location: at, value }, flags: { allowSplit: split, verify } }) {
+      const old = jsAccess('read', at, split);
+      const bits = jsValue(value.value, at.width);
+      let word = bits;
+      if (value.mask !== undefined) {
+        const mask = jsValue(value.mask, at.width);
+        word = `(${old} & ~${mask}) | (${bits} & ${mask})`;
+        if (at.width !== 64) word = `(${word}) >>> 0`;
+      }
+      const stored = jsAccess('write', at, split, word);
+      return verify ? `${stored}; ${old}` : stored;
     },
   }),
 ];

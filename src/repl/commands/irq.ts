@@ -322,8 +322,9 @@ export const commands = [
         throw error;
       }
     },
-    toJs({ arguments: { irq, vector }, flags: { count, timeout } }) {
-      return `await device.irqs.find('${irq}').wait({ ${vector === undefined ? '' : `vector: ${vector}, `}count: ${count}, timeoutMs: ${timeout} })`;
+    toJs({ arguments: { irq, vector }, flags: { count, timeout, fresh } }) {
+      const which = vector === undefined ? '' : `vector: ${vector}, `;
+      return `await device.irqs.find('${irq}').wait({ ${which}count: ${count}, timeoutMs: ${timeout}${fresh ? ', fresh: true' : ''} })`;
     },
   }),
 

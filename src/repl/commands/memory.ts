@@ -24,6 +24,7 @@ import {
   wordWithWidth,
   writeCells,
 } from '../cells.js';
+import { jsShape, jsSpace } from '../access-js.js';
 import { defineCommand } from '../command.js';
 import { checkComparable, checkFits } from '../fit.js';
 import { UsageError } from '../usage-error.js';
@@ -132,6 +133,10 @@ export const commands = [
         }
       })();
     },
+    toJs({ arguments: { piece }, flags }) {
+      const { count } = dumpShape(piece);
+      return `${jsSpace(piece.space)}.readBlock(${jsShape(piece, count)}${flags.allowSplit ? ', { allowSplit: true }' : ''})`;
+    },
     repeat({ arguments: { piece } }) {
       const shape = dumpShape(piece);
       const start = shape.offset + shape.count * shape.stride;
@@ -164,6 +169,11 @@ export const commands = [
         kind: 'text',
         lines: [`${start}: ${shape.count} cells of ${piece.width} bits <- 0x${word.toString(16)}`],
       };
+    },
+    toJs({ arguments: { piece, value: word }, flags }) {
+      const { count } = wholeCells(piece);
+      const cells = `Buffer.alloc(${count * bytesOf(piece.width)}, '${Buffer.from(repeated(word, piece.width, 1)).toString('hex')}', 'hex')`;
+      return `${jsSpace(piece.space)}.writeBlock(${jsShape(piece, count)}, ${cells}${flags.allowSplit ? ', { allowSplit: true }' : ''})`;
     },
   }),
 
