@@ -1,6 +1,13 @@
 import { VfioError } from '../../src/vfio/errors.js';
 import { close, memfd, pread, pwrite } from '../../src/vfio/sys/libc.js';
-import type { DeviceInfo, DmaLimits, IrqInfo, RegionInfo, Transport } from '../../src/vfio/transport/transport.js';
+import type {
+  DeviceInfo,
+  DmaLimits,
+  DmaMapping,
+  IrqInfo,
+  RegionInfo,
+  Transport,
+} from '../../src/vfio/transport/transport.js';
 
 /**
  * A device whose one region is a memfd, `backed` bytes of its `size`: for what a real one cannot be made to do on this
@@ -74,11 +81,11 @@ export class MemfdTransport implements Transport {
     return { ranges: [], pageSizes: 0n };
   }
 
-  dmaMap(): void {
+  dmaMap(_mapping: DmaMapping): void {
     throw new RangeError('the device has no DMA');
   }
 
-  dmaUnmap(): void {
+  dmaUnmap(_iova: bigint, _size: number): void {
     throw new RangeError('the device has no DMA');
   }
 

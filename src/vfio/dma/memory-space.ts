@@ -114,6 +114,7 @@ export abstract class MemorySpace implements Space {
   }
 
   write(width: Width, offset: number, value: number | bigint): void {
+    if (!this.writable) throw this.#readOnly(width, offset);
     checkAccess(this, 'write', width, offset);
     const word = wordOf(this, width, offset, value);
     if (this.host.gate.shut) {
@@ -170,6 +171,7 @@ export abstract class MemorySpace implements Space {
   writeBlock(shape: BlockShape, from: Uint8Array): void {
     const { offset, width, count } = shape;
     const step = bytesOf(width);
+    if (!this.writable) throw this.#readOnly(width, offset);
     const stride = checkBlock(this, 'write', shape);
     if (from.byteLength < count * step) throw new RangeError(`${count} cells need ${count * step} bytes`);
     const text = `${accessText(this, 'write', width, offset)}, ${count} cells`;
@@ -220,12 +222,16 @@ export abstract class MemorySpace implements Space {
     const spot = this.spot(offset);
     if ('why' in spot) throw this.#error(operation, width, offset, spot);
     if (operation === 'read' || spot.writable) return spot;
-    const why = 'the file was opened for reading only';
-    throw this.#error(operation, width, offset, { why, hint: 'map it with --prot rw' });
+    throw this.#readOnly(width, offset);
   }
 
   #admit(action: 'read' | 'write' | 'poll', text: string, width: Width, offset: number): boolean {
     return this.host.gate.admit(action, text, { space: this.name, offset, width });
+  }
+
+  #readOnly(width: Width, offset: number): VfioError {
+    const why = 'the file was opened for reading only';
+    return this.#error('write', width, offset, { why, hint: 'map it with --prot rw' });
   }
 
   #fault(operation: Operation, width: Width, offset: number): VfioError {
