@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { parseDuration } from './arguments/numbers.js';
+import { parseDuration } from './duration.js';
 import { didYouMean } from './did-you-mean.js';
 import { clip } from './number.js';
 import { UsageError } from './usage-error.js';

@@ -10,6 +10,8 @@ try {
       const { startAhead } = await import('../vfio/sim/open.js');
       startAhead(request.device.slice(4));
     }
+    const { loadAhead } = await import('./load-ahead.js');
+    loadAhead(request);
     const { runSession } = await import('./front.js');
     process.exit(await runSession(request));
   }

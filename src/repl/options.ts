@@ -1,4 +1,4 @@
-import { parseDuration } from './arguments/numbers.js';
+import { parseDuration } from './duration.js';
 import { didYouMean } from './did-you-mean.js';
 import { clip } from './number.js';
 import { UsageError } from './usage-error.js';

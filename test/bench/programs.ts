@@ -7,8 +7,8 @@ import { buildFolder, checkout } from '../lab/project.js';
 /** Sources that are no TypeScript lie beside theirs; the compiler copies none. */
 const sources = join(checkout, 'test/bench');
 
-/** The tool as it is built. */
-export const vfiodbg = join(buildFolder, 'src/repl/main.js');
+/** The tool as it is installed. */
+export const vfiodbg = join(buildFolder, 'bundle/main.js');
 
 const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));

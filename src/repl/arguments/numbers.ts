@@ -1,3 +1,4 @@
+import { parseDuration } from '../duration.js';
 import { beginsExpression, parseExpression } from '../expression.js';
 import { clip } from '../number.js';
 import { Scanner } from '../scanner.js';
@@ -90,15 +91,6 @@ export function offsetRange(summary: string): Argument<{ readonly start: number;
     },
     complete: () => [],
   };
-}
-
-const milliseconds: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3, m: 60e3, h: 3600e3 };
-
-/** 500us, 100ms, 1s, 1.5s, 2m: milliseconds as a number. */
-export function parseDuration(text: string): number | undefined {
-  const found = /^([0-9]{1,9}(?:\.[0-9]{1,6})?)(us|ms|s|m|h)$/.exec(text);
-  const unit = milliseconds[found?.[2] ?? ''];
-  return unit === undefined ? undefined : Number(found?.[1]) * unit;
 }
 
 /** DURATION in milliseconds. */

@@ -1,5 +1,3 @@
-import { arch } from 'node:process';
-
 import koffi from 'koffi';
 
 import * as libc from './libc.js';
@@ -24,7 +22,7 @@ const EPOLLET = 0x80000000;
 const EINTR = 4;
 
 /** In 32-bit words: struct epoll_event is packed (12 bytes) on x86-64 alone, elsewhere its data is aligned (16 bytes). Source: linux/eventpoll.h. */
-const PACKED = arch === 'x64';
+const PACKED = process.arch === 'x64';
 const STRIDE = PACKED ? 3 : 4;
 const DATA = PACKED ? 1 : 2;
 

@@ -1,5 +1,3 @@
-import { arch } from 'node:process';
-
 import koffi from 'koffi';
 
 /** System call numbers of sched_setattr and sched_getattr, for which glibc has no function before 2.41. Source: asm/unistd.h. */
@@ -20,7 +18,7 @@ const SLICE_NS = 100_000n;
  * gets no larger share of the processor, and needs no privilege. Linux 6.12 and later; without effect elsewhere.
  */
 export function askForShortSlices(): void {
-  const calls = CALLS[arch];
+  const calls = CALLS[process.arch];
   if (calls === undefined) return;
   const lib = koffi.load(null);
   const get = lib.func('syscall', 'long', ['long', 'int', 'void *', 'unsigned int', 'unsigned int']);
