@@ -75,7 +75,7 @@ export class Device {
       infos: this.irqInfos,
       lose: (reason) => this.#giveBack(reason),
     });
-    transport.onLost((reason) => this.lose(reason));
+    transport.onLost((reason) => this.#giveBack(reason));
     this.journal.note('open', `opened ${this.name} by ${transport.via}`);
   }
 
@@ -222,7 +222,7 @@ export class Device {
     for (const listener of this.#lostListeners) listener(reason);
   }
 
-  /** The kernel waits for the device: everybody is told, then it is closed, which lets the kernel go on. */
+  /** The device is gone or asked for: everybody is told, then it is closed, which lets a kernel go on that waits for it. */
   #giveBack(reason: FailureDetails): void {
     this.lose(reason);
     this.close();

@@ -1,3 +1,4 @@
+import { takenBack } from './departure.js';
 import { type FailureDetails, VfioError } from './errors.js';
 import type { Gate } from './gate.js';
 import { Irq, type IrqEvent, type IrqHost } from './irq.js';
@@ -49,13 +50,7 @@ export class Interrupts implements Iterable<Irq> {
         this.#report(`AER error: the kernel reports an uncorrectable PCI Express error of ${host.name}`),
       );
       this.#arm(REQ, () =>
-        host.lose({
-          kind: 'lost',
-          operation: 'keep',
-          device: host.name,
-          why: 'the kernel asks for it back (it is being unbound or unplugged); it was closed',
-          hint: 'bind it to VFIO again, then open it',
-        }),
+        host.lose(takenBack(host.name)),
       );
     }
   }

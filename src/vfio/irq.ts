@@ -196,8 +196,12 @@ export class Irq {
     this.#resample?.forget();
     this.#resample = undefined;
     this.#drop(vectors);
-    for (const waiter of this.#waiters)
-      waiter.fail(this.#error('lost', 'wait', 'it was disabled', `irq enable ${this.name}`));
+    const { lost } = this.#host.gate;
+    const reason =
+      lost === undefined
+        ? this.#error('lost', 'wait for', 'it was disabled', `irq enable ${this.name}`)
+        : new VfioError({ ...lost, operation: `wait for interrupt ${this.name}` });
+    for (const waiter of this.#waiters) waiter.fail(reason);
   }
 
   /** Masks one vector, or all. Refused where VFIO cannot mask it. */

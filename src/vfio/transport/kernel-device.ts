@@ -20,6 +20,7 @@ import {
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_MSIX_IRQ_INDEX,
 } from '../abi/vfio.js';
+import { takenBack } from '../departure.js';
 import { VfioError, type FailureDetails } from '../errors.js';
 import { errnoName, ioctl, pread, pwrite, type Result } from '../sys/libc.js';
 import { checked, gone, plainMeaning, refused, type FdSet, type Meaning } from './kernel-call.js';
@@ -272,13 +273,7 @@ export class KernelDevice implements Transport {
   }
 
   #departed(): void {
-    this.#lose({
-      kind: 'lost',
-      operation: 'keep the device',
-      device: this.name,
-      why: 'the kernel takes the device back (unbound or unplugged), and waits until it is let go of',
-      hint: 'close lets go of it',
-    });
+    this.#lose(takenBack(this.name));
   }
 
   #lose(reason: FailureDetails): void {
