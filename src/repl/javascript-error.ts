@@ -34,11 +34,13 @@ export class JavaScriptError extends Error {
   }
 }
 
+/** The line of `file` in the first frame of `stack` that is in it. A module's address may end with `?` and its time. */
 function lineIn(stack: string, file: string): string | undefined {
   const name = file.slice(file.lastIndexOf('/') + 1);
   for (const frame of stack.split('\n')) {
-    const at = frame.indexOf(`/${name}:`);
-    if (at >= 0) return /^\d+/.exec(frame.slice(at + name.length + 2))?.[0];
+    const at = frame.indexOf(`/${name}`);
+    const line = at < 0 ? undefined : /^(?:\?[0-9.]+)?:([0-9]+)/.exec(frame.slice(at + name.length + 1))?.[1];
+    if (line !== undefined) return line;
   }
   return undefined;
 }

@@ -1,11 +1,13 @@
-import { createReadStream } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { pathToFileURL } from 'node:url';
 import { VfioError } from '../vfio/errors.js';
+import { fileError } from './file-error.js';
 import { ExpectationError, UsageError } from './usage-error.js';
 import { Interrupted } from './interrupted.js';
 import { addSource, JavaScriptError } from './javascript-error.js';
+import { scriptSource } from './script-source.js';
 import type { Session } from './session.js';
 
 /** Scripts that run each other, at the most. */
@@ -41,8 +43,8 @@ export async function runScript(session: Session, path: string, options: ScriptO
   }
   session.scripts.push(path);
   try {
-    if (/\.[cm]?js$/.test(path)) await runModule(session, path, options.parameters ?? []);
-    else await runLines(session, createReadStream(path), path, options);
+    if (/\.[cm]?js$/.test(path)) await runModule(session, path, options);
+    else await runLines(session, scriptSource(path, options.signal), path, options);
   } finally {
     session.scripts.pop();
   }
@@ -106,43 +108,26 @@ async function* linesOf(source: AsyncIterable<Buffer>, name: string): AsyncGener
       if (length > LONGEST_LINE) throw new UsageError(`a line of ${name} does not end: is it a script?`);
     }
   } catch (error) {
-    throw fileFailure(error, name);
+    throw readFailure(error, name);
   }
   const last = rest.join('') + decoder.end();
   if (last !== '') yield [last];
 }
 
-function fileFailure(error: unknown, name: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return error;
-  const reasons: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a folder',
-  };
-  const errno = String(error.code);
-  return new VfioError({
-    kind: errno === 'ENOENT' ? 'absent' : errno === 'EACCES' ? 'permission' : 'kernel',
-    operation: `run ${name}`,
-    errno,
-    why: reasons[errno] ?? error.message,
-    hint: 'give the path of a .vfio or .mjs script',
-  });
+/** What reading a script failed with: the system's reason, or what was wrong already. */
+function readFailure(error: unknown, name: string): unknown {
+  return error instanceof Error && 'syscall' in error ? fileError('run', name, error) : error;
 }
 
 /** Imports a module and calls what it exports as `run`, or by default. */
-async function runModule(session: Session, path: string, parameters: readonly string[]): Promise<void> {
+async function runModule(session: Session, path: string, { parameters = [], signal }: ScriptOptions): Promise<void> {
   if (session.options.get('dryrun')) {
     throw new UsageError(`${path} is JavaScript: there is no telling what it would do`, undefined, 'leave -n out');
   }
   const file = resolve(path);
+  // The time makes it another module once the file has changed.
+  const url = `${pathToFileURL(file).href}?${modified(file, path)}`;
   try {
-    const { accessSync, constants } = await import('node:fs');
-    accessSync(file, constants.R_OK);
-  } catch (error) {
-    throw fileFailure(error, path);
-  }
-  try {
-    const url = pathToFileURL(file).href;
     addSource(url);
     const module = (await import(url)) as { run?: unknown; default?: unknown };
     const run = module.run ?? module.default;
@@ -156,11 +141,43 @@ async function runModule(session: Session, path: string, parameters: readonly st
     // The module may print by itself: what was answered before it comes first.
     await session.output.flush();
     const open = (address: string): Promise<unknown> => session.open(address);
-    await (run as (given: object) => unknown)({ open, device: session.device, session, parameters });
+    await unlessAborted(signal, () =>
+      (run as (given: object) => unknown)({ open, device: session.device, session, parameters }),
+    );
   } catch (error) {
     if (isFailure(error) || error instanceof Interrupted || error instanceof ScriptFailure) throw error;
     throw JavaScriptError.from(error, path);
   } finally {
     session.namesChanged();
+  }
+}
+
+/** When a module was last changed. Importing would wait for ever on a pipe, and names no errno. */
+function modified(file: string, path: string): number {
+  try {
+    const kind = statSync(file);
+    if (kind.isFile()) return kind.mtimeMs;
+  } catch (error) {
+    throw fileError('run', path, error);
+  }
+  throw new UsageError(`${path} is no plain file`, undefined, 'a module is imported from a file');
+}
+
+/** Waits for what `start` begins, or for the user who does not want to wait any longer. */
+async function unlessAborted(signal: AbortSignal | undefined, start: () => unknown): Promise<void> {
+  if (signal === undefined) {
+    await start();
+    return;
+  }
+  if (signal.aborted) throw new Interrupted();
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(new Interrupted());
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    await Promise.race([start(), aborted]);
+  } finally {
+    if (stop) signal.removeEventListener('abort', stop);
   }
 }

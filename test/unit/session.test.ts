@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { constants, existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -300,6 +302,24 @@ test('a file that is no script is refused: invalid UTF-8, no line end, a folder,
   session.closeAll();
 });
 
+test('a script that never comes can be interrupted, and one from a pipe runs', async () => {
+  const { session, output } = memfdSession();
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const waiting = failure(() => session.execute(`run ${pipe}`, script));
+  while (!session.interrupt()) await new Promise(setImmediate);
+  assert.ok((await waiting) instanceof Interrupted);
+  const running = session.execute(`run ${pipe}`, script);
+  const writer = await open(pipe, constants.O_WRONLY);
+  await writer.write('echo from a pipe\n');
+  await writer.close();
+  await running;
+  assert.equal(output.take(), 'from a pipe\n');
+  execFileSync('mkfifo', [`${pipe}.mjs`]);
+  assert.match(String(await failure(() => session.execute(`run ${pipe}.mjs`, script))), /no plain file/);
+  session.closeAll();
+});
+
 test('a module gets the device, and what it throws is its own error with its line', async () => {
   const { session } = memfdSession();
   const path = join(folder, 'module.mjs');
@@ -314,6 +334,14 @@ test('a module gets the device, and what it throws is its own error with its lin
   const error = await failure(() => runScript(session, wrong));
   assert.ok(error instanceof JavaScriptError);
   assert.equal(error.where, `${wrong}:2`);
+  const mended = new Date(Date.now() + 5000);
+  writeFileSync(wrong, 'export default () => undefined;\n');
+  utimesSync(wrong, mended, mended);
+  await runScript(session, wrong);
+  writeFileSync(join(folder, 'endless.mjs'), 'export const run = () => new Promise(() => undefined);\n');
+  const endless = failure(() => session.execute(`run ${join(folder, 'endless.mjs')}`, script));
+  while (!session.interrupt()) await new Promise(setImmediate);
+  assert.ok((await endless) instanceof Interrupted);
   writeFileSync(join(folder, 'empty.mjs'), 'export const answer = 42;\n');
   assert.match(String(await failure(() => runScript(session, join(folder, 'empty.mjs')))), /exports no function/);
   writeFileSync(join(folder, 'refused.mjs'), 'export const run = ({ device }) => device.region(0).read32(1);\n');
