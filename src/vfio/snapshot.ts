@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import type { Device } from './device.js';
 import { VfioError } from './errors.js';
@@ -10,11 +10,15 @@ const word = v.pipe(
   v.regex(/^0x[0-9a-f]{1,16}(\*[1-9][0-9]*)?$/, 'a word is hexadecimal, such as 0x10 or 0x0*64'),
 );
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** What VFIO's structures hold 32 bits of. */
+const word32 = v.pipe(whole, v.maxValue(0xffffffff));
+/** Regions and interrupts of a device: each is asked for when it is opened. */
+const indices = v.pipe(whole, v.maxValue(4096));
 
 const region = v.object({
   index: v.pipe(whole, v.maxValue(255)),
   name: v.string(),
-  flags: whole,
+  flags: word32,
   size: whole,
   /** Bits of each word below. */
   width: v.picklist([8, 16, 32, 64]),
@@ -29,14 +33,19 @@ const schema = v.object({
   version: v.literal(1),
   /** ISO 8601. */
   taken: v.string(),
-  device: v.object({ name: v.string(), via: v.string(), flags: whole, regionCount: whole, irqCount: whole }),
+  device: v.object({ name: v.string(), via: v.string(), flags: word32, regionCount: indices, irqCount: indices }),
   regions: v.array(region),
-  irqs: v.array(v.object({ index: whole, flags: whole, count: whole })),
+  irqs: v.array(v.object({ index: word32, flags: word32, count: word32 })),
 });
 
 /** A snapshot file: what VFIO said of a device and the raw words of its regions. */
 export type Snapshot = v.InferOutput<typeof schema>;
 export type RegionSnapshot = Snapshot['regions'][number];
+
+/** Bytes of a file, at the most: what becomes one string in V8. */
+const LARGEST_FILE = 2 ** 29 - 2 ** 16;
+/** Words of a snapshot, at the most, so that its file can be read again whatever they are. */
+export const MOST_WORDS = 2 ** 24;
 
 /** Cells that are read between two looks at the clock and the abort signal. */
 const CHUNK = 16384;
@@ -135,16 +144,7 @@ function pack(bytes: Uint8Array, width: Width, from: number, to: number): string
 export function readSnapshot(file: string): Snapshot {
   const refuse = (why: string, hint: string): VfioError =>
     new VfioError({ kind: 'absent', operation: `open snapshot ${file}`, why, hint });
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
-    throw refuse(
-      code === 'ENOENT' ? 'there is no such file' : `it cannot be read: ${code}`,
-      'snapshot FILE writes one',
-    );
-  }
+  const text = textOf(file, refuse);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -155,4 +155,23 @@ export function readSnapshot(file: string): Snapshot {
   if (parsed.success) return parsed.output;
   const issue = parsed.issues[0];
   throw refuse(`${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`, 'snapshot FILE writes one');
+}
+
+/** What is in `file`, if it is a plain one: a pipe could be waited on for ever, and /dev/zero has no end. */
+function textOf(file: string, refuse: (why: string, hint: string) => VfioError): string {
+  const hint = 'snapshot FILE writes one';
+  let fd: number | undefined;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = fstatSync(fd);
+    if (!found.isFile()) throw refuse('it is no plain file', hint);
+    if (found.size > LARGEST_FILE) throw refuse(`its ${found.size} bytes are more than a snapshot has`, hint);
+    return readFileSync(fd, 'utf8');
+  } catch (error) {
+    if (error instanceof VfioError) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
+    throw refuse(code === 'ENOENT' ? 'there is no such file' : `it cannot be read: ${code}`, hint);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }

@@ -59,7 +59,13 @@ export function deviceAddress(summary: string): Argument<string> {
     label: 'DEVICE',
     summary,
     presence: 'required',
-    parse: (words) => ({ constant: words.take('DEVICE').text }),
+    parse(words) {
+      const word = words.take('DEVICE');
+      const [, prefix = '', name = ''] = /^((?:unix|snapshot|sim):)?(.*)$/.exec(word.text) ?? [];
+      if (name === '') words.fail('the device has no name', word, 'devices lists what there is');
+      if (name.includes('\0')) words.fail('a device name cannot hold the character NUL', word);
+      return { constant: prefix + expandHome(name) };
+    },
     complete(typed, world) {
       if (typed.startsWith('/') || typed.startsWith('./') || typed.startsWith('~')) return completeFile(typed, world);
       const prefix = /^(?:unix|snapshot):/.exec(typed)?.[0];

@@ -161,7 +161,7 @@ export const commands = [
             value: fallback === undefined ? 'where a window is mapped' : 'no',
             ...(fallback !== undefined && { note: fallback }),
           },
-          { label: 'session', value: device.readOnly ? 'read-only' : 'read and write' },
+          { label: 'session', value: device.readOnly || device.via === 'snapshot' ? 'read-only' : 'read and write' },
           ...transport.warnings.map((warning) => ({ label: 'warning', value: warning })),
           ...(device.gate.lost ? [{ label: 'lost', value: device.gate.lost.why }] : []),
         ],

@@ -2,6 +2,7 @@ import { VfioError } from '../../vfio/errors.js';
 import type { Region } from '../../vfio/region.js';
 import type { Snapshot } from '../../vfio/snapshot.js';
 import type { View } from '../../views/view.js';
+import { bytesOf } from '../../vfio/width.js';
 import { file, many, space } from '../arguments.js';
 import { defineCommand } from '../command.js';
 import { WholeFile } from '../whole-file.js';
@@ -45,7 +46,16 @@ export const commands = [
           else regions.push(region);
         }
       }
-      const { takeSnapshot } = await import('../../vfio/snapshot.js');
+      const { MOST_WORDS, takeSnapshot } = await import('../../vfio/snapshot.js');
+      const words = regions.reduce((sum, { size }) => sum + size / bytesOf(width ?? 32), 0);
+      if (words > MOST_WORDS) {
+        throw new VfioError({
+          kind: 'limit',
+          operation: 'snapshot',
+          why: `${Math.floor(words)} words are more than the ${MOST_WORDS} of a snapshot`,
+          hint: 'save keeps a region as raw bytes; snapshot.q has half as many words',
+        });
+      }
       const take = (): Promise<Snapshot> =>
         takeSnapshot(device, {
           regions,

@@ -36,7 +36,8 @@ export class SnapshotTransport implements Transport {
 
   private constructor(snapshot: Snapshot, file: string) {
     this.#snapshot = snapshot;
-    this.name = snapshot.device.name;
+    // Not the name of the device itself, which may be open beside it.
+    this.name = `snapshot:${file}`;
     const { flags, regionCount, irqCount } = snapshot.device;
     this.info = decodeDeviceInfo(encodeDeviceInfo({ flags: flags & ~VFIO_DEVICE_FLAGS_RESET, regionCount, irqCount }));
     this.warnings = [`${file} shows ${snapshot.device.name} as it was at ${snapshot.taken}; nothing here is live`];
