@@ -49,9 +49,7 @@ export class Interrupts implements Iterable<Irq> {
       this.#arm(ERR, () =>
         this.#report(`AER error: the kernel reports an uncorrectable PCI Express error of ${host.name}`),
       );
-      this.#arm(REQ, () =>
-        host.lose(takenBack(host.name)),
-      );
+      this.#arm(REQ, () => host.lose(takenBack(host.name)));
     }
   }
 
