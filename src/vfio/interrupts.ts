@@ -33,6 +33,8 @@ export class Interrupts implements Iterable<Irq> {
   readonly #irqs: readonly Irq[];
   readonly #eventListeners = new Set<(event: IrqEvent) => void>();
   readonly #reportListeners = new Set<(text: string) => void>();
+  readonly #endListeners = new Set<() => void>();
+  #closed = false;
   readonly #notices: { readonly fd: number; readonly readiness: Readiness }[] = [];
   #guard: Guard = DEFAULT_GUARD;
   #pump: Pump | undefined;
@@ -118,7 +120,7 @@ export class Interrupts implements Iterable<Irq> {
     return () => void this.#reportListeners.delete(listener);
   }
 
-  /** The events from now on, until the loop is left or the signal aborts. Events wait in memory for a slow loop. */
+  /** The events from now on, until the loop is left, the signal aborts or the device closes. Events wait in memory for a slow loop. */
   async *events(options: { signal?: AbortSignal } = {}): AsyncGenerator<IrqEvent> {
     const waiting: IrqEvent[] = [];
     let wake: (() => void) | undefined;
@@ -126,13 +128,23 @@ export class Interrupts implements Iterable<Irq> {
       waiting.push(event);
       wake?.();
     });
-    const abort = (): void => wake?.();
-    options.signal?.addEventListener('abort', abort);
+    let over = options.signal?.aborted === true || this.#closed;
+    const end = (): void => {
+      over = true;
+      wake?.();
+    };
+    options.signal?.addEventListener('abort', end);
+    this.#endListeners.add(end);
     const release = this.#pump?.hold();
     try {
-      while (!options.signal?.aborted) {
-        yield* waiting.splice(0);
+      for (;;) {
+        for (const event of waiting.splice(0)) {
+          if (options.signal?.aborted === true) return;
+          yield event;
+        }
+        // Either may have come while the loop's body ran.
         if (waiting.length > 0) continue;
+        if (over) return;
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
@@ -140,13 +152,16 @@ export class Interrupts implements Iterable<Irq> {
     } finally {
       leave();
       release?.();
-      options.signal?.removeEventListener('abort', abort);
+      options.signal?.removeEventListener('abort', end);
+      this.#endListeners.delete(end);
     }
   }
 
   /** Disables everything and gives the pump back. */
   close(): void {
+    this.#closed = true;
     this.#disableAll();
+    for (const end of this.#endListeners) end();
     for (const { fd, readiness } of this.#notices.splice(0)) {
       readiness.close();
       closeFd(fd);

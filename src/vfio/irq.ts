@@ -107,10 +107,22 @@ export class Irq {
         'it is not masked by itself when it fires, so there is nothing to re-arm',
       );
     }
-    if (mode !== this.#rearm && !this.#host.gate.admit('irq', `re-arm ${this.name}: ${mode}`)) return;
+    const fired = mode === 'auto' ? this.#vectors.filter(({ masked }) => masked === 'fired') : [];
+    if (mode === this.#rearm && fired.length === 0) return;
+    if (!this.#host.gate.admit('irq', `re-arm ${this.name}: ${mode}`)) return;
     this.#rearm = mode;
     this.#resampleAsAsked();
-    if (mode === 'auto') for (const vector of this.#vectors) if (vector.masked === 'fired') this.#unmaskOne(vector);
+    for (const vector of fired) this.#unmaskOne(vector);
+  }
+
+  /** Ends automatic re-arming without being asked to: whatever the session allows, and whatever VFIO still answers. */
+  #endRearming(): void {
+    this.#rearm = 'manual';
+    try {
+      this.#resampleAsAsked();
+    } catch (error) {
+      if (!(error instanceof VfioError)) throw error;
+    }
   }
 
   /** Whether re-arming is one write to an eventfd, which VFIO then acts upon. */
@@ -121,8 +133,9 @@ export class Irq {
   #resampleAsAsked(): void {
     if (this.#rearm === 'auto' && this.enabled) this.#resample ??= Resample.install(this.#host.transport, this.index);
     else {
-      this.#resample?.remove();
+      const resample = this.#resample;
       this.#resample = undefined;
+      resample?.remove();
     }
   }
 
@@ -210,7 +223,8 @@ export class Irq {
     for (const one of this.#chosen(vector)) {
       if (!this.#host.gate.admit('irq', `mask ${this.label(one.number)}`)) continue;
       this.#set('mask', one.number, 1, { type: 'none' });
-      one.masked = 'user';
+      // The pump is still deaf to what a storm silenced.
+      if (one.masked !== 'storm') one.masked = 'user';
       this.#host.journal.note('irq-control', `${this.label(one.number)}: masked`);
     }
   }
@@ -226,7 +240,6 @@ export class Irq {
 
   #unmaskOne(one: IrqVector, automatic = false): void {
     const storm = one.masked === 'storm';
-    one.masked = 'no';
     one.unmaskedNs = monotonicNs();
     if (!automatic) {
       one.refires = 0;
@@ -239,11 +252,30 @@ export class Irq {
     }
     if (automatic && this.#resample) this.#resample.signal();
     else if (this.info.maskable) this.#set('unmask', one.number, 1, { type: 'none' });
+    one.masked = 'no';
   }
 
-  /** VFIO's software loopback: signals the eventfd without the device. */
+  /** Unmasks a vector that has fired, as was asked for once and for all; a refusal ends that. */
+  #rearmOne(one: IrqVector): void {
+    try {
+      this.#unmaskOne(one, true);
+    } catch (error) {
+      if (!(error instanceof VfioError)) throw error;
+      this.#endRearming();
+      this.#host.report(`${this.label(one.number)} could not be re-armed and stays masked: ${error.message}`);
+    }
+  }
+
+  /**
+   * VFIO's software loopback: signals the eventfd without the device. Refused where VFIO would drop it: vfio-platform's loopback runs the
+   * handler, which does nothing while the line is masked. Source: vfio_platform_irq.c, vfio_automasked_irq_handler().
+   */
   trigger(vector = 0): void {
     const [one] = this.#chosen(vector);
+    if (one && !this.#host.isPci && this.info.automasked && (one.masked !== 'no' || one.triggered.length > 0)) {
+      const why = 'it is masked, and VFIO drops what software triggers then';
+      throw this.#error('unsupported', 'trigger', why, `irq unmask ${this.name}`);
+    }
     if (!one || !this.#host.gate.admit('irq', `trigger ${this.label(vector)} by software`)) return;
     one.triggered.push(monotonicNs());
     this.#host.journal.note('irq-control', `${this.label(vector)}: triggered by software, not by the device`);
@@ -307,7 +339,8 @@ export class Irq {
 
   #drop(vectors: readonly IrqVector[]): void {
     for (const { source, fd } of vectors) {
-      if (source >= 0 && this.#host.pump().crashed === undefined) this.#host.pump().remove(source);
+      // A pump that has failed is told as well: it must not look at the number of an fd that is another file's by then.
+      if (source >= 0) this.#host.pump().remove(source);
       closeFd(fd);
     }
   }
@@ -336,9 +369,9 @@ export class Irq {
     const again = soon && !this.#touchedSince(vector.unmaskedAt);
     vector.refires = again ? vector.refires + 1 : 0;
     const advice = `it is masked again; acknowledge it in the device, then irq unmask ${this.name}`;
-    if (this.#rearm === 'auto' && vector.refires < REFIRES) this.#unmaskOne(vector, true);
+    if (this.#rearm === 'auto' && vector.refires < REFIRES) this.#rearmOne(vector);
     else if (this.#rearm === 'auto') {
-      this.rearm = 'manual';
+      this.#endRearming();
       this.#host.report(
         `${label} was still asserted after ${REFIRES} unmasks in a row: ${advice}, and irq rearm ${this.name} auto`,
       );
@@ -357,7 +390,7 @@ export class Irq {
 
   #stormed(vector: IrqVector, storm: Storm): void {
     vector.masked = 'storm';
-    this.rearm = 'manual';
+    this.#endRearming();
     const silence: [IrqAction, IrqData] = this.info.maskable
       ? ['mask', { type: 'none' }]
       : ['trigger', { type: 'eventfds', fds: [-1] }];

@@ -222,7 +222,7 @@ export function errnoName(errno: number): string {
 const names = new Map<number, string>();
 const aliases = new Set(['EWOULDBLOCK', 'ENOTSUP', 'EDEADLOCK']);
 
-/** A handle that calls back on libuv's loop; close() it, unref() keeps it from holding the process. */
+/** A handle that calls back on libuv's loop; close() it, unref() keeps it from holding the process. Nothing happens once it is closed. */
 export interface Readiness {
   close(): void;
   ref(): void;
@@ -245,19 +245,23 @@ export function onReadable(fd: number, ready: () => void): Readiness {
       ready();
     } catch (error) {
       // koffi would swallow it and call again for ever.
-      handle.stop();
+      if (watched.has(readiness)) handle.stop();
       setImmediate(() => {
         throw error;
       });
     }
   });
   const readiness: Readiness = {
+    // koffi reaches into freed memory where a closed handle is used again.
     close: () => {
-      watched.delete(readiness);
-      handle.close();
+      if (watched.delete(readiness)) handle.close();
     },
-    ref: () => handle.ref(),
-    unref: () => handle.unref(),
+    ref: () => {
+      if (watched.has(readiness)) handle.ref();
+    },
+    unref: () => {
+      if (watched.has(readiness)) handle.unref();
+    },
   };
   watched.add(readiness);
   return readiness;
