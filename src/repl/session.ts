@@ -85,7 +85,7 @@ export class Session implements Names, Environment {
     if (gone >= 0) this.#devices.splice(gone, 1);
     this.#devices.push(device);
     device.irqs.onReport((text) => this.output.notice(`${device.name}: ${text}`));
-    device.iommu.faults.onReport((text) => this.notify(`${device.name}: ${text}`));
+    device.onDmaFault((text) => this.notify(`${device.name}: ${text}`));
     this.#interrupts?.watch(device);
     device.onLost((reason) => {
       const errno = reason.errno === undefined ? '' : `${reason.errno}: `;

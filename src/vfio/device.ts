@@ -2,7 +2,7 @@ import type { Dma } from './dma/dma.js';
 import { type FailureDetails, VfioError } from './errors.js';
 import { Gate } from './gate.js';
 import { Interrupts } from './interrupts.js';
-import { Iommu } from './iommu/iommu.js';
+import type { Iommu, MappingSource } from './iommu/iommu.js';
 import { Journal } from './journal.js';
 import { Region, type RegionHost } from './region.js';
 import type { Space } from './space.js';
@@ -21,6 +21,13 @@ let makeDma: ((device: Device) => Dma) | undefined;
 
 export function provideDma(make: (device: Device) => Dma): void {
   makeDma = make;
+}
+
+/** The same for `iommu/iommu.js`. */
+let makeIommu: ((device: Device) => Iommu) | undefined;
+
+export function provideIommu(make: (device: Device) => Iommu): void {
+  makeIommu = make;
 }
 
 const nothingMapped = { mappings: [], count: 0, bytes: 0, neighbours: () => ({}) } as const;
@@ -48,6 +55,7 @@ export class Device {
   readonly #spaces = new Map<string, Space>();
   readonly #mappings: { readonly address: number; readonly length: number }[] = [];
   readonly #lostListeners = new Set<(reason: FailureDetails) => void>();
+  readonly #faultListeners = new Set<(text: string) => void>();
   readonly #closing: (() => void)[] = [];
   #dma: Dma | undefined;
   #iommu: Iommu | undefined;
@@ -186,11 +194,29 @@ export class Device {
     return this.#dma;
   }
 
+  /** What is mapped for the device; asking maps nothing. */
+  get mapped(): MappingSource {
+    return this.#dma ?? nothingMapped;
+  }
+
   /** The IOMMU's side of the device: what it is, where addresses lead, and what it refused. */
   get iommu(): Iommu {
-    const { name, transport, journal } = this;
-    this.#iommu ??= new Iommu({ name, transport, journal, mappings: () => this.#dma ?? nothingMapped });
+    if (makeIommu === undefined) throw new Error('iommu/iommu.js has to be imported before device.iommu is used');
+    if (this.#iommu === undefined) {
+      this.#iommu = makeIommu(this);
+      this.#iommu.faults.onReport((text) => {
+        for (const listener of this.#faultListeners) listener(text);
+      });
+    }
     return this.#iommu;
+  }
+
+  /**
+   * Tells of DMA of this device that an IOMMU refused, as a line for the user; or, once, why that cannot be seen. The kernel's log is followed
+   * from the first mapping on, or from when faults are asked for.
+   */
+  onDmaFault(listener: (text: string) => void): void {
+    this.#faultListeners.add(listener);
   }
 
   /** VFIO_DEVICE_RESET. Throws VfioError 'unsupported' where VFIO says that the device has none. */

@@ -5,6 +5,9 @@ export { type AllocOptions, Dma, type MapOptions, type Mapped, type NamedMapOpti
 export type { Mapping, Protection } from './dma/mapping.js';
 export { type FailureDetails, type FailureKind, VfioError } from './errors.js';
 export type { PlannedAction } from './gate.js';
+export type { Fault } from './iommu/fault.js';
+export type { SeenFault } from './iommu/faults.js';
+export { Iommu, type Translation, type Verification } from './iommu/iommu.js';
 export { type AccessEntry, type BlockEntry, type HappeningEntry, Journal, type JournalEntry } from './journal.js';
 export { openDevice, type OpenOptions } from './open.js';
 export { Region } from './region.js';

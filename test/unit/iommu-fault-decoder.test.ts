@@ -14,7 +14,9 @@ function only(...lines: string[]): Fault {
 }
 
 /** The fields of a fault without its lines. */
-function fields({ lines: _, ...rest }: Fault): Omit<Fault, 'lines'> {
+function fields(fault: Fault): Omit<Fault, 'lines'> {
+  const { lines, ...rest } = fault;
+  assert.ok(lines.length > 0);
   return rest;
 }
 

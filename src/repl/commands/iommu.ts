@@ -6,6 +6,7 @@ import { VfioError } from '../../vfio/errors.js';
 import { faultText, type LogObstacle, type SeenFault } from '../../vfio/iommu/faults.js';
 import { requesterText } from '../../vfio/iommu/fault-text.js';
 import { listGroups } from '../../vfio/iommu/group-list.js';
+import '../../vfio/iommu/iommu.js';
 import { monotonicNs } from '../../vfio/journal.js';
 import { groupsView, iommuView } from '../../views/iommu-view.js';
 import { translationView, verificationView } from '../../views/translation-view.js';

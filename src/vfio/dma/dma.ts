@@ -1,6 +1,8 @@
 import { provideDma } from '../device.js';
 import { VfioError } from '../errors.js';
 import type { Gate } from '../gate.js';
+import type { Iommu } from '../iommu/iommu.js';
+import '../iommu/iommu.js';
 import type { Journal } from '../journal.js';
 import type { Space } from '../space.js';
 import type { DmaLimits, Transport } from '../transport/transport.js';
@@ -48,6 +50,7 @@ export interface DmaHost {
   readonly transport: Transport;
   readonly journal: Journal;
   readonly gate: Gate;
+  readonly iommu: Iommu;
   addSpace(space: Space): () => void;
   findSpace(name: string): Space | undefined;
 }
@@ -289,6 +292,8 @@ export class Dma implements BufferOwner {
     this.#ledger.add(mapped);
     buffer.mapped(mapped);
     this.journal.note('dma', mapText(mapping), { name, iova, size, prot });
+    // From now on the device can be pointed at something, and past it.
+    if (this.#ledger.count === 1) this.#host.iommu.faults.watch();
   }
 
   #limits(): { readonly limits: DmaLimits; readonly made: number } {

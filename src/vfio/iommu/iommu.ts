@@ -2,6 +2,7 @@ import { findDevice, type BusDevice } from '../bus/bus-device.js';
 import { systemRoots, type Roots } from '../bus/roots.js';
 import type { Mapping } from '../dma/mapping.js';
 import type { Neighbours } from '../dma/ledger.js';
+import { provideIommu } from '../device.js';
 import { VfioError } from '../errors.js';
 import type { Journal } from '../journal.js';
 import { pageSize } from '../sys/libc.js';
@@ -36,7 +37,7 @@ export interface IommuHost {
   readonly name: string;
   readonly transport: Transport;
   readonly journal: Journal;
-  mappings(): MappingSource;
+  readonly mapped: MappingSource;
 }
 
 /** Where an IOVA leads. */
@@ -84,7 +85,7 @@ export class Iommu {
       journal: host.journal,
       roots,
       identity: () => this.#identity(),
-      mappings: () => host.mappings(),
+      mappings: () => host.mapped,
       reserved: () => this.reserved,
     });
   }
@@ -110,7 +111,7 @@ export class Iommu {
 
   describe(): IommuDescription {
     const { transport } = this.#host;
-    return describeIommu({ transport, device: this.device(), mappings: this.#host.mappings(), roots: this.#roots });
+    return describeIommu({ transport, device: this.device(), mappings: this.#host.mapped, roots: this.#roots });
   }
 
   /** Looks an IOVA up in the mappings, and in the hardware's tables where the kernel shows them. */
@@ -119,7 +120,7 @@ export class Iommu {
     const { ranges } = this.#host.transport.dmaLimits();
     return {
       iova,
-      neighbours: this.#host.mappings().neighbours(iova),
+      neighbours: this.#host.mapped.neighbours(iova),
       ...(reserved !== undefined && { reserved }),
       usable: ranges.length === 0 || ranges.some(({ first, last }) => first <= iova && iova <= last),
       tables: this.#lookUp(iova),
@@ -168,7 +169,7 @@ export class Iommu {
       }
       const { damaged } = parser;
       const compared = comparer.finish();
-      return { ...compared, file, damaged, unlisted: comparer.unlisted, mappings: this.#host.mappings().count };
+      return { ...compared, file, damaged, unlisted: comparer.unlisted, mappings: this.#host.mapped.count };
     } finally {
       pagemap?.close();
     }
@@ -176,7 +177,7 @@ export class Iommu {
 
   #comparer(pagemap: Pagemap | undefined): Comparer {
     return new Comparer({
-      mappings: Array.from(this.#host.mappings().mappings, expected),
+      mappings: Array.from(this.#host.mapped.mappings, expected),
       reserved: this.reserved,
       pageSize: pageSize(),
       // Linux's driver of VT-d sets bit 0 in every entry: the present bit of first-stage tables, the read bit of second-stage ones.
@@ -213,3 +214,5 @@ function expected({ name, iova, size, prot, buffer }: MappedMemory): ExpectedMap
     ...(address !== undefined && { address }),
   };
 }
+
+provideIommu((device) => new Iommu(device));
