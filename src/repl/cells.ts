@@ -4,12 +4,15 @@ import { bytesOf, type Width } from '../vfio/width.js';
 import type { CellsView } from '../views/view.js';
 import type { Location } from './arguments.js';
 import type { Context } from './command.js';
+import { UsageError } from './usage-error.js';
 
 /** Cells that are accessed at once where the time that one takes is not known yet. */
 const FIRST_CHUNK = 4096;
 /** Cells that are held at a time at the most, and the milliseconds after which the event loop has its turn. */
 const MOST_CHUNK = 2 ** 18;
 const CHUNK_MS = 10;
+/** Bytes that one answer holds at the most. */
+const MOST_BYTES = 2 ** 30;
 
 /** Sizes of chunks: twice as large while they are quick, half while they are slow. */
 class ChunkSize {
@@ -61,6 +64,10 @@ async function readChunks(
 ): Promise<CellsRead> {
   if (goesPast(space, shape)) space.readBlock(shape);
   const step = bytesOf(shape.width);
+  if (shape.count * step > MOST_BYTES) {
+    const most = `${MOST_BYTES / step} cells of ${shape.width} bits are the most that one answer holds`;
+    throw new UsageError(`${shape.count} cells: ${most}`, undefined, 'save writes any number of them to a file');
+  }
   const bytes = new Uint8Array(shape.count * step);
   const faults: BlockFault[] = [];
   for await (const { done, block } of chunks(context, space, shape, allowSplit)) {

@@ -11,12 +11,17 @@ import type { ScriptFailure } from './script.js';
 import { Session } from './session.js';
 import { StandardOutput, wantsColour } from './standard-output.js';
 
+const LONG_MS = 2 ** 30;
+
 /** Carries a session out: its steps, then standard input or the prompt. @returns the exit code. */
 export async function runSession(request: SessionRequest): Promise<number> {
   const front = new Front(request);
+  // What a command may wait for holds no process by itself: an entry of the log, an interrupt that is not enabled yet.
+  const alive = setInterval(() => undefined, LONG_MS);
   try {
     return await front.run();
   } finally {
+    clearInterval(alive);
     await front.crashed;
     front.session.closeAll();
     await front.output.flush();

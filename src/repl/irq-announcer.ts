@@ -5,8 +5,9 @@ import type { IrqEvent } from '../vfio/irq.js';
 const LINES_PER_SECOND = 4;
 const PAUSE_MS = 1000 / LINES_PER_SECOND;
 
-/** Signals of one vector that have not been announced yet. */
+/** Signals of one vector of one device that have not been announced yet. */
 interface Pending {
+  readonly device: string;
   readonly label: string;
   count: bigint;
   software: bigint;
@@ -19,6 +20,7 @@ interface Pending {
 export class IrqAnnouncer {
   readonly #announce: (text: string) => void;
   readonly #pending = new Map<string, Pending>();
+  readonly #watched = new Set<Device>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(announce: (text: string) => void) {
@@ -27,15 +29,21 @@ export class IrqAnnouncer {
 
   /** Announces the interrupts of `device` until it is closed. */
   watch(device: Device): void {
-    device.beforeClose(device.irqs.onEvent((event) => this.#take(event)));
+    this.#watched.add(device);
+    const leave = device.irqs.onEvent((event) => this.#take(device.name, event));
+    device.beforeClose(() => {
+      this.#watched.delete(device);
+      leave();
+    });
   }
 
-  #take({ irq, vector, count, software }: IrqEvent): void {
+  #take(device: string, { irq, vector, count, software }: IrqEvent): void {
     const label = irq.label(vector);
-    const pending = this.#pending.get(label) ?? { label, count: 0n, software: 0n };
+    const key = `${device} ${label}`;
+    const pending = this.#pending.get(key) ?? { device, label, count: 0n, software: 0n };
     pending.count += count;
     pending.software += software;
-    this.#pending.set(label, pending);
+    this.#pending.set(key, pending);
     if (this.#timer === undefined) this.#flush();
   }
 
@@ -44,9 +52,12 @@ export class IrqAnnouncer {
       this.#timer = undefined;
       return;
     }
-    const parts = [...this.#pending.values()].map(({ label, count, software }) => {
+    // With one device open there is no doubt whose it is.
+    const several = this.#watched.size > 1;
+    const parts = [...this.#pending.values()].map(({ device, label, count, software }) => {
+      const whose = several ? `${device} ` : '';
       const times = count === 1n ? '' : ` x ${count}`;
-      return `${label}${times}${software === 0n ? '' : software === count ? ' (software)' : ` (${software} by software)`}`;
+      return `${whose}${label}${times}${software === 0n ? '' : software === count ? ' (software)' : ` (${software} by software)`}`;
     });
     this.#pending.clear();
     this.#timer = setTimeout(() => this.#flush(), PAUSE_MS);

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { Script } from 'node:vm';
-import { VfioError, openDevice } from '../vfio/index.js';
+import { VfioError } from '../vfio/index.js';
 import { Interrupted } from './interrupted.js';
 import { JavaScriptError } from './javascript-error.js';
 import type { Session } from './session.js';
@@ -47,7 +47,8 @@ function provide(session: Session): void {
     session: { configurable: true, get: () => session },
     device: { configurable: true, get: () => session.device },
     dev: { configurable: true, get: () => session.device },
-    open: { configurable: true, get: () => openDevice },
+    // By the session: its options hold for the device, and it closes it.
+    open: { configurable: true, get: () => (address: string) => session.open(address) },
   };
   Object.defineProperties(globalThis, given);
 }

@@ -43,6 +43,8 @@ export class Runner {
   #generation = 0;
   #running: Running | undefined;
   #last: { readonly command: Command; readonly input: AnyInput } | undefined;
+  /** In a session that is dry: $_ would be what a command before this one had read. */
+  #lastUnknown = false;
 
   constructor(session: Session) {
     this.#session = session;
@@ -138,7 +140,7 @@ export class Runner {
   #assign({ statement, value }: Bound & { kind: 'assignment' }): void {
     const { variables } = this.#session;
     if (statement.name === '_') throw new UsageError('$_ is the last value read; it cannot be set');
-    variables.set(statement.name, valueOf(value, this.#session));
+    variables.set(statement.name, valueOf(value, this.#planning()));
   }
 
   #runCommand(bound: Bound & { kind: 'command' }): void | Promise<void> {
@@ -172,6 +174,7 @@ export class Runner {
     const { command } = statement;
     const { options } = this.#session;
     const input = valueOf(bound.input, options.get('dryrun') ? this.#withoutLoads() : this.#session);
+    if (!options.get('dryrun')) this.#lastUnknown = false;
     const running = new Running(this.#session, options.get('dryrun'));
     this.#last = { command, input };
     const answer = command.run(running, input);
@@ -231,13 +234,26 @@ export class Runner {
     };
   }
 
+  /** The session, but for a $_ that it would have only if the commands before had been carried out. */
+  #planning(): Environment {
+    const session = this.#session;
+    if (!this.#lastUnknown || !session.options.get('dryrun')) return session;
+    return {
+      variable: (name) => {
+        if (name === '_') throw new UnknownInDryRun();
+        return session.variable(name);
+      },
+      load: (place) => session.load(place),
+    };
+  }
+
   /** Runs a command so that nothing reaches the device, and shows what would have. */
   async #plan({ statement: { command }, input, common }: Bound & { kind: 'command' }): Promise<void> {
     if (command.effect === 'bind' && command.plans !== true) throw cannotPlan(command);
     const running = new Running(this.#session, true);
     let answer: View | void = undefined;
     const body = async (): Promise<void> => {
-      answer = await lastView(command.run(running, valueOf(input, this.#session)), running);
+      answer = await lastView(command.run(running, valueOf(input, this.#planning())), running);
     };
     if (command.plans !== true) return this.#planned(command.name, body, running);
     await body();
@@ -255,11 +271,14 @@ export class Runner {
         else if (!isAbort(error)) throw error;
       }
     };
+    const { last } = this.#session;
     const gate = this.#session.device?.gate;
     const actions = await this.#patiently(
       running,
       gate === undefined ? attempt().then(() => []) : gate.dryRun(attempt),
     );
+    this.#session.last = last;
+    this.#lastUnknown ||= actions.some(({ action }) => action === 'read' || action === 'poll');
     lines.unshift(...actions.map(({ text }) => `would ${text}`));
     if (lines.length === 0) {
       if (name === undefined) return;

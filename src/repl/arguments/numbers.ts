@@ -103,7 +103,11 @@ export function duration(summary: string): Argument<number> {
       const word = words.take('DURATION');
       const parsed = parseDuration(word.text);
       if (parsed !== undefined) return { constant: parsed };
-      return words.fail(`"${clip(word.text)}" is no duration`, word, 'a duration has a unit: 500us 100ms 1s 2m');
+      return words.fail(
+        `"${clip(word.text)}" is no duration`,
+        word,
+        'a duration has a unit, and is below 25 days: 500us 100ms 1s 2m',
+      );
     },
     complete: () => [],
   };

@@ -40,6 +40,8 @@ async function* following(context: Context<'device'>, wanted: (entry: JournalEnt
     waiting.push(entry);
     wake?.();
   });
+  const aborted = (): void => wake?.();
+  context.signal.addEventListener('abort', aborted);
   const start = startOf(context);
   let before: number | undefined;
   try {
@@ -50,13 +52,15 @@ async function* following(context: Context<'device'>, wanted: (entry: JournalEnt
         const line = `${time} ${since?.padStart(11)} ${kind?.padEnd(11)} ${what}`;
         yield { kind: 'text', lines: [line] };
       }
+      // Either may have come while a line was being shown.
+      if (waiting.length > 0 || context.signal.aborted) continue;
       await new Promise<void>((resolve) => {
         wake = resolve;
-        context.signal.addEventListener('abort', () => resolve(), { once: true });
       });
     }
   } finally {
     leave();
+    context.signal.removeEventListener('abort', aborted);
   }
 }
 
