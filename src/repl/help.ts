@@ -1,4 +1,4 @@
-import type { Cell, TableView, View } from '../views/view.js';
+import type { Cell, Column, TableView, View } from '../views/view.js';
 import { type Command, type Effect, type Group, flagName, isToggle } from './command.js';
 import { nearest } from '../vfio/nearest.js';
 import { clip } from './number.js';
@@ -51,7 +51,7 @@ const language: readonly (readonly [left: string, right: string])[] = [
 /** What `help TOPIC` shows: nothing, a command, a group, or the word language. Throws UsageError with the nearest names. */
 export async function helpView(registry: Registry, topic?: string): Promise<View> {
   if (topic === undefined) return overview(await registry.loadAll());
-  if (topic === 'language') return fieldsOf('The command language', language);
+  if (topic === 'language') return pairs('The command language', language);
   const group = (Object.keys(groupTitles) as Group[]).find((each) => each === topic);
   if (group !== undefined && !registry.names.includes(topic)) return groupTable(group, await registry.loadAll());
   const name = registry.names.find((each) => each === topic) ?? onlyBeginning(registry.names, topic);
@@ -69,40 +69,50 @@ function onlyBeginning(names: readonly string[], topic: string): string | undefi
   return found.length === 1 ? found[0] : undefined;
 }
 
+/** What is on the left, and what it is. */
+const pairColumns: readonly Column[] = [
+  { key: 'left', header: '' },
+  { key: 'right', header: '', shrink: true },
+];
+
+function namesOf(command: Command): string {
+  return [command.name, ...command.aliases].join(', ');
+}
+
 function overview(commands: readonly Command[]): View {
+  const width = Math.max(...commands.map((command) => namesOf(command).length));
   const groups = (Object.keys(groupTitles) as Group[]).filter((group) =>
     commands.some((command) => command.group === group),
   );
   return {
     kind: 'all',
     views: [
-      ...groups.map((group) => groupTable(group, commands)),
+      ...groups.map((group) => groupTable(group, commands, width)),
       {
         kind: 'text',
+        prose: true,
         lines: ['', 'help COMMAND (or COMMAND?) tells more of one, help language of LOCATION, COUNT and VALUE.'],
       },
     ],
   };
 }
 
-function groupTable(group: Group, commands: readonly Command[]): TableView {
+function groupTable(group: Group, commands: readonly Command[], width?: number): TableView {
   return table(
     groupTitles[group],
     commands.filter((command) => command.group === group),
+    width,
   );
 }
 
-function table(title: string | undefined, commands: readonly Command[]): TableView {
+function table(title: string | undefined, commands: readonly Command[], width = 0): TableView {
   return {
     kind: 'table',
     ...(title !== undefined && { title }),
-    columns: [
-      { key: 'command', header: 'command' },
-      { key: 'summary', header: 'what it does', shrink: true },
-    ],
+    columns: pairColumns,
     rows: commands.map((command) => ({
-      command: [{ text: [command.name, ...command.aliases].join(', '), role: 'name' as const }],
-      summary: command.summary,
+      left: [{ text: `  ${namesOf(command).padEnd(width)}`, role: 'name' as const }],
+      right: command.summary,
     })),
     data: commands.map(describeCommand),
   };
@@ -116,7 +126,7 @@ function describeCommand(command: Command): object {
 
 function commandView(command: Command, registry: Registry): View {
   const views: View[] = [
-    { kind: 'text', lines: [[{ text: usage(command), role: 'heading' }], ...paragraphs(command)] },
+    { kind: 'text', prose: true, lines: [[{ text: usage(command), role: 'heading' }], ...paragraphs(command)] },
   ];
   const parts = [
     ...Object.values(command.arguments).map(({ label, summary }): [string, string] => [label, summary]),
@@ -125,16 +135,16 @@ function commandView(command: Command, registry: Registry): View {
       flag.summary,
     ]),
   ];
-  if (parts.length > 0) views.push(fieldsOf('Arguments', parts));
+  if (parts.length > 0) views.push(pairs('Arguments', parts));
   views.push(
-    fieldsOf(
+    pairs(
       'Examples',
       command.examples.map(({ line, says }) => [line, says]),
     ),
   );
   const followers = registry.subcommands(command.name);
   const also = followers.map((word) => `${command.name} ${word}`);
-  if (also.length > 0) views.push({ kind: 'text', lines: [`See also: ${also.join(', ')}`] });
+  if (also.length > 0) views.push({ kind: 'text', prose: true, lines: ['', `See also: ${also.join(', ')}`] });
   return { kind: 'all', views };
 }
 
@@ -145,6 +155,12 @@ function paragraphs(command: Command): Cell[] {
   return lines;
 }
 
-function fieldsOf(title: string, rows: readonly (readonly [string, string])[]): View {
-  return { kind: 'fields', title, fields: rows.map(([label, value]) => ({ label, value })) };
+function pairs(title: string, rows: readonly (readonly [left: string, right: string])[]): View {
+  return {
+    kind: 'table',
+    title,
+    columns: pairColumns,
+    rows: rows.map(([left, right]) => ({ left: [{ text: `  ${left}`, role: 'name' }], right })),
+    data: rows.map(([left, right]) => ({ left, right })),
+  };
 }

@@ -3,7 +3,7 @@ import { renderAddressMap } from './address-map.js';
 import { renderCells } from './cells.js';
 import { renderDisassembly } from './disassembly.js';
 import { renderFields } from './fields.js';
-import { type Line, spansOf } from './line.js';
+import { type Line, spansOf, wrapLine } from './line.js';
 import { renderTable } from './table.js';
 import type { View } from './view.js';
 
@@ -23,7 +23,7 @@ export function* render(view: View, columns = Infinity): Generator<Line> {
       yield* renderCells(view, columns);
       return;
     case 'text':
-      for (const line of view.lines) yield spansOf(line);
+      for (const line of view.lines) yield* wrapLine(spansOf(line), view.prose === true ? columns : Infinity, 0);
       return;
     case 'fields':
       yield* renderFields(view, columns);

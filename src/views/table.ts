@@ -1,13 +1,16 @@
 import { escape } from './escape.js';
-import { cutLine, type Line, lineWidth, spansOf } from './line.js';
-import { textWidth } from './text-width.js';
+import { cutLine, type Line, lineWidth, spansOf, wrapLine } from './line.js';
+import { head, textWidth } from './text-width.js';
 import type { Column, Span, TableView } from './view.js';
 
 /** A column that must give way keeps at least this much, or its header. */
 const leastWidth = 8;
 const gap = '  ';
 
-/** The title, a header, and a line for each row, in columns as wide as what is in them. */
+/**
+ * The title, a header (none where no column has one), and each row in columns as wide as what is in them. What does not fit a column that
+ * gives way goes on below, so that nothing is hidden on a narrow screen.
+ */
 export function* renderTable(view: TableView, columns: number): Generator<Line> {
   if (view.title !== undefined) yield [{ text: escape(view.title), role: 'heading' }];
   if (view.rows.length === 0) {
@@ -22,8 +25,45 @@ export function* renderTable(view: TableView, columns: number): Generator<Line> 
     return widest;
   });
   shrink(view.columns, widths, columns);
-  yield rowLine(view.columns, headers, widths);
-  for (const row of rows) yield rowLine(view.columns, row, widths);
+  if (view.columns.some(({ header }) => header !== '')) yield* rowLines(view.columns, headers, widths);
+  for (const row of rows) yield* rowLines(view.columns, row, widths);
+}
+
+/** A line that holds a word wider than the column, such as a path, in pieces that fit: all of it is to be read. */
+function broken(line: Line, columns: number): Line[] {
+  if (lineWidth(line) <= columns) return [line];
+  const lines: Span[][] = [[]];
+  let room = columns;
+  for (const { text, role } of line) {
+    for (let rest = text; rest !== '';) {
+      const piece = head(rest, room);
+      if (piece === '' && room === columns) return [line];
+      if (piece !== '') lines.at(-1)?.push({ text: piece, role });
+      rest = rest.slice(piece.length);
+      room -= textWidth(piece);
+      if (rest === '') break;
+      lines.push([]);
+      room = columns;
+    }
+  }
+  return lines;
+}
+
+/** The lines of a row: as many as its tallest cell needs. */
+function* rowLines(columns: readonly Column[], cells: readonly Line[], widths: readonly number[]): Generator<Line> {
+  const stacks = cells.map((cell, index) => {
+    const width = widths[index] ?? 0;
+    return columns[index]?.shrink === true
+      ? [...wrapLine(cell, width, 0)].flatMap((line) => broken(line, width))
+      : [cell];
+  });
+  const height = Math.max(1, ...stacks.map(({ length }) => length));
+  for (let nth = 0; nth < height; nth += 1)
+    yield rowLine(
+      columns,
+      stacks.map((stack) => stack[nth] ?? []),
+      widths,
+    );
 }
 
 /** Takes what is too much from the columns that may shrink, from the widest first. Others are kept whole. */

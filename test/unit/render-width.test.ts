@@ -90,3 +90,25 @@ test('a table fits the screen as long as its shrinking columns can give way', ()
     }),
   );
 });
+
+test('a column that gives way hides nothing', () => {
+  fc.assert(
+    fc.property(shown, fc.integer({ min: 12, max: 60 }), (text, room) => {
+      const view: View = {
+        kind: 'table',
+        columns: [
+          { key: 'id', header: '' },
+          { key: 'text', header: '', shrink: true },
+        ],
+        rows: [{ id: '', text }],
+      };
+      assert.equal(plain(view, room).replaceAll(/\s/g, ''), text.replaceAll(/\s/g, ''));
+    }),
+  );
+});
+
+test('prose is broken at spaces, other text stays as it is to be copied', () => {
+  const lines = ['one two three four'];
+  assert.equal(plain({ kind: 'text', lines, prose: true }, 10), 'one two\nthree four\n');
+  assert.equal(plain({ kind: 'text', lines }, 10), 'one two three four\n');
+});

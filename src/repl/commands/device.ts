@@ -18,16 +18,15 @@ function opened(context: Context): View {
   return { kind: 'text', lines };
 }
 
-/** 'read, write, map' and what else VFIO says of a region. */
+/** 'rw map' and what else VFIO says of a region, in few columns. */
 function flagsOf({ info }: Region): string {
   const words = [
-    ...(info.readable ? ['read'] : []),
-    ...(info.writable ? ['write'] : []),
+    ...(info.readable || info.writable ? [`${info.readable ? 'r' : ''}${info.writable ? 'w' : ''}`] : []),
     ...(info.mappable ? ['map'] : []),
     ...(info.msixMappable ? ['msix-mappable'] : []),
     ...(info.type ? [`type ${hex(info.type.type)}/${info.type.subtype}`] : []),
   ];
-  return words.join(', ') || 'none';
+  return words.join(' ') || 'none';
 }
 
 function regionTable(regions: readonly Region[]): TableView {
@@ -46,7 +45,7 @@ function regionTable(regions: readonly Region[]): TableView {
     columns: [
       { key: 'region', header: 'region' },
       { key: 'size', header: 'size', align: 'right' },
-      { key: 'flags', header: 'VFIO allows' },
+      { key: 'flags', header: 'VFIO' },
       { key: 'window', header: 'window' },
       { key: 'path', header: 'path' },
       { key: 'why', header: 'why', shrink: true },
@@ -158,7 +157,7 @@ export const commands = [
           },
           {
             label: 'mapped access',
-            value: fallback === undefined ? 'where a window is mapped' : 'no',
+            value: fallback === undefined ? 'yes, where regions shows a mapped window' : 'no',
             ...(fallback !== undefined && { note: fallback }),
           },
           { label: 'session', value: device.readOnly || device.via === 'snapshot' ? 'read-only' : 'read and write' },

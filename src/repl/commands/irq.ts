@@ -30,7 +30,7 @@ const statisticsColumns: readonly Column[] = [
 ];
 
 function text(...lines: string[]): View {
-  return { kind: 'text', lines };
+  return { kind: 'text', prose: true, lines };
 }
 
 /** What VFIO's flags say of an interrupt, in words. */
