@@ -6,6 +6,7 @@ import {
   checkBlock,
   decodeWord,
   encodeWord,
+  type Operation,
   roomIn,
   runInside,
   wordOf,
@@ -13,6 +14,7 @@ import {
 import { VfioError } from './errors.js';
 import type { Gate } from './gate.js';
 import { type Journal, monotonicNs } from './journal.js';
+import type { RegionHost } from './region-host.js';
 import type {
   AccessOptions,
   Block,
@@ -24,28 +26,15 @@ import type {
   Space,
 } from './space.js';
 import type { AccessEngine } from './sys/access-engine.js';
-import type { RegionInfo, Transport } from './transport/transport.js';
+import type { RegionInfo } from './transport/transport.js';
 import { bytesOf, type Width } from './width.js';
 import type { Window } from './window.js';
+
+type Reason = ReturnType<RegionHost['explain']>;
 
 /** A window with the address of its mapping once there is one. */
 interface Mapped extends Window {
   address: number;
-}
-
-/** What a region needs of its device. */
-export interface RegionHost {
-  readonly name: string;
-  readonly transport: Transport;
-  readonly journal: Journal;
-  readonly gate: Gate;
-  /** Why no region can be mapped, or the engine that accesses mappings. */
-  engine(): AccessEngine | { readonly unavailable: string };
-  windows(info: RegionInfo, unmapped?: string): Window[];
-  /** Maps [start, end) of a region; throws VfioError. */
-  map(info: RegionInfo, start: number, end: number): number;
-  /** Why an access may have failed, from what can be seen without touching the region, with one thing to try. */
-  explain(region: Region, errno: string, signalCode?: number): { why: string; hint?: string };
 }
 
 /**
@@ -70,6 +59,8 @@ export class Region implements Space {
   /** The mapped window that was used last: the hot path's only lookup. */
   #hot: Mapped | undefined;
   readonly #scratch = Buffer.alloc(8);
+  /** While a block is read: why its cells were refused, by errno. Asking reads config space, which is done once for a block. */
+  #reasons: Map<string, Reason> | undefined;
 
   constructor(host: RegionHost, info: RegionInfo, name: string, aliases: readonly string[]) {
     this.#host = host;
@@ -257,6 +248,15 @@ export class Region implements Space {
   }
 
   readBlock(shape: BlockShape, options?: BlockReadOptions): Block {
+    this.#reasons = new Map();
+    try {
+      return this.#readBlock(shape, options);
+    } finally {
+      this.#reasons = undefined;
+    }
+  }
+
+  #readBlock(shape: BlockShape, options?: BlockReadOptions): Block {
     const { offset, width, count } = shape;
     const step = bytesOf(width);
     const stride = checkBlock(this, 'read', shape);
@@ -408,8 +408,7 @@ export class Region implements Space {
   }
 
   #busFault(operation: 'read' | 'write', width: Width, offset: number): VfioError {
-    this.#journal.fault(operation, this.name, width, offset, 'SIGBUS');
-    const { why, hint } = this.#host.explain(this, 'SIGBUS', this.#engine?.lastFault().code);
+    const { why, hint } = this.#explained(operation, width, offset, 'SIGBUS', this.#engine?.lastFault().code);
     return new VfioError({
       ...accessDetails(this, operation, width, offset),
       errno: 'SIGBUS',
@@ -422,13 +421,24 @@ export class Region implements Space {
   #refused(operation: 'read' | 'write', width: Width, offset: number, error: unknown): unknown {
     if (!(error instanceof VfioError)) return error;
     const errno = error.details.errno;
-    this.#journal.fault(operation, this.name, width, offset, errno ?? error.details.why);
     const place = accessDetails(this, operation, width, offset);
     const plain = error.kind === 'access' || error.kind === 'kernel';
     if (plain && errno !== undefined) {
-      return new VfioError({ ...place, errno, ...this.#host.explain(this, errno) }, { cause: error });
+      return new VfioError({ ...place, errno, ...this.#explained(operation, width, offset, errno) }, { cause: error });
     }
+    this.#journal.fault(operation, this.name, width, offset, errno ?? error.details.why);
     return new VfioError({ ...error.details, ...place, kind: error.kind, why: error.details.why }, { cause: error });
+  }
+
+  /** Notes a refused access, and says why it was; of a block's, the first for each reason: its own entry has their number. */
+  #explained(operation: Operation, width: Width, offset: number, errno: string, signalCode?: number): Reason {
+    const key = `${errno} ${signalCode ?? ''}`;
+    const known = this.#reasons?.get(key);
+    if (known) return known;
+    this.#journal.fault(operation, this.name, width, offset, errno);
+    const reason = this.#host.explain(this, errno, signalCode);
+    this.#reasons?.set(key, reason);
+    return reason;
   }
 
   #place(width: Width, offset: number): { space: string; offset: number; width: Width } {
