@@ -164,7 +164,7 @@ export function dmaContract({ name, open, large }: DmaSubject): void {
         assert.ok(memory !== undefined);
         const { address, fd, fdOffset } = memory;
         transport.dmaMap({ iova: next, size: PAGE, readable: true, writable: true, address, fd, fdOffset });
-        for (const name of ['c0', 'c1']) assert.throws(() => device.dma.alloc(name, PAGE, { low: true }), VfioError);
+        for (const other of ['c0', 'c1']) assert.throws(() => device.dma.alloc(other, PAGE, { low: true }), VfioError);
         assert.equal(device.dma.count, 20);
         assert.equal(device.findSpace('c0'), undefined);
         transport.dmaUnmap(next, PAGE);
