@@ -11,6 +11,7 @@ const subjects: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>
   memory: () => import('./memory.js'),
   prompt: () => import('./prompt.js'),
   'irq-pump': () => import('./irq-pump.js'),
+  lifetime: () => import('./lifetime.js'),
 };
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(subjects);
