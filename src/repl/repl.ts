@@ -9,6 +9,9 @@ import type { Session } from './session.js';
 import type { StandardOutput } from './standard-output.js';
 import { UsageError } from './usage-error.js';
 
+/** How soon an interrupt that found nothing to end is tried again, in milliseconds. */
+const INTERRUPT_AGAIN = 10;
+
 /** The prompt: lines typed at a terminal, run in a session. Built on node:repl, whose JavaScript stays out of it. */
 export class Prompt {
   readonly #session: Session;
@@ -19,6 +22,8 @@ export class Prompt {
   #work: Promise<void> = Promise.resolve();
   /** Lines that have been entered and are not done. */
   #pending = 0;
+  /** Lines that are done. */
+  #turn = 0;
 
   constructor(session: Session, output: StandardOutput, fail: (error: unknown) => Promise<number>) {
     this.#session = session;
@@ -48,8 +53,11 @@ export class Prompt {
     await new Promise<void>((resolve) => {
       this.#server.once('exit', resolve);
     });
-    this.#session.interrupt();
+    // Lines that were entered before the end are still to run; none of them may keep the user waiting.
+    this.#interruptLine();
+    const timer = setInterval(() => this.#session.interrupt(), INTERRUPT_AGAIN);
     await this.#work;
+    clearInterval(timer);
     this.#output.announce = undefined;
   }
 
@@ -76,6 +84,7 @@ export class Prompt {
       await this.#fail(error);
     }
     this.#pending -= 1;
+    this.#turn += 1;
     if (this.#session.quitting) {
       this.#server.close();
       return;
@@ -116,7 +125,7 @@ export class Prompt {
     const { output } = this.#server;
     if (this.#pending > 0) {
       output.write('^C\n');
-      this.#session.interrupt();
+      this.#interruptLine();
       return;
     }
     const empty = this.#server.line === '';
@@ -126,6 +135,15 @@ export class Prompt {
     this.#server.write(null, { ctrl: true, name: 'u' });
     if (empty) output.write('quit, or Ctrl-D, leaves\n');
     this.#freshPrompt();
+  }
+
+  /** Ends the line that is running, or is about to: a command that is still being loaded is interrupted when it begins. */
+  #interruptLine(): void {
+    const turn = this.#turn;
+    if (this.#session.interrupt()) return;
+    const timer = setInterval(() => {
+      if (this.#turn !== turn || this.#session.interrupt()) clearInterval(timer);
+    }, INTERRUPT_AGAIN);
   }
 
   /** Shows a line above the one that is being typed. */
