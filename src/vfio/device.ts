@@ -264,16 +264,20 @@ export class Device {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const release of this.#closing.toReversed()) release();
-    this.irqs.close();
-    this.gate.lose({ kind: 'lost', operation: 'access', device: this.name, why: 'the device is closed' });
-    for (const region of this.regions) region.forgetWindows();
-    for (const { address, length } of this.#mappings) munmap(address, length);
-    this.#mappings.length = 0;
-    this.transport.close();
-    this.#dma?.close();
-    this.#iommu?.close();
-    this.journal.note('close', `closed ${this.name}`);
+    try {
+      for (const release of this.#closing.toReversed()) release();
+      this.irqs.close();
+    } finally {
+      this.gate.lose({ kind: 'lost', operation: 'access', device: this.name, why: 'the device is closed' });
+      for (const region of this.regions) region.forgetWindows();
+      for (const { address, length } of this.#mappings) munmap(address, length);
+      this.#mappings.length = 0;
+      this.transport.close();
+      // After the transport: what the device could reach is memory until then.
+      this.#dma?.close();
+      this.#iommu?.close();
+      this.journal.note('close', `closed ${this.name}`);
+    }
   }
 
   [Symbol.dispose](): void {

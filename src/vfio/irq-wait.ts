@@ -8,6 +8,8 @@ export interface IrqWaiter {
   fail(reason: Error): void;
 }
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export interface WaitOptions {
   readonly count?: number;
   readonly timeoutMs?: number;
@@ -60,7 +62,8 @@ export function waitFor(
     }
     waiters.add(waiter);
     signal?.addEventListener('abort', aborted);
-    if (timeoutMs !== undefined) {
+    // A longer timer would fire at once: for whom 24 days are not enough, waits without one.
+    if (timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS) {
       timer = setTimeout(() => {
         const why = `${came()} of ${wanted} signals came in ${timeoutMs} ms`;
         const hint = `irq stats ${irq.name} shows what has come, regs and config whether the device wants to interrupt`;

@@ -176,8 +176,8 @@ export class Irq {
     const added = this.#makeVectors(this.#vectors.length, vectors);
     const first = this.#vectors.length;
     try {
-      const fds = [...this.#vectors, ...added].map(({ fd }) => fd);
-      this.#set('trigger', 0, vectors, { type: 'eventfds', fds });
+      // Only the new ones: those that are live keep what they have.
+      this.#set('trigger', this.#vectors.length, added.length, { type: 'eventfds', fds: added.map(({ fd }) => fd) });
     } catch (error) {
       this.#drop(added);
       throw error;

@@ -28,6 +28,8 @@ export type Cell = string | readonly Span[];
 export interface TextView {
   readonly kind: 'text';
   readonly lines: readonly Cell[];
+  /** What --json prints in place of the lines. */
+  readonly data?: unknown;
   /** Prose: broken at spaces to fit the screen. Other text stays as it is, so that it can be copied. */
   readonly prose?: boolean;
 }

@@ -50,7 +50,7 @@ async function* following(context: Context<'device'>, wanted: (entry: JournalEnt
         const { time, since, kind, text: what } = row(entry, start, before);
         before = entry.time;
         const line = `${time} ${since?.padStart(11)} ${kind?.padEnd(11)} ${what}`;
-        yield { kind: 'text', lines: [line] };
+        yield { kind: 'text', lines: [line], data: entryData(entry) };
       }
       // Either may have come while a line was being shown.
       if (waiting.length > 0 || context.signal.aborted) continue;

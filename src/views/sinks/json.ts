@@ -14,7 +14,7 @@ import type { Cell, CellsView, View } from '../view.js';
  *          faults an {index, reason} for each of these
  * - fields: {kind, [title], fields, [notes]}: objects of label to text, or what the command says its data is
  * - table: {kind, [title], rows}: an object of column key to text for each row, or what the command says its data is
- * - text:  {kind, lines}
+ * - text:  {kind, lines}, or what the command says its data is
  * - disassembly: {kind, space, architecture, instructions}: each {address, bytes, mnemonic, operands}, bytes as digits
  * - address-map: {kind} and what the command says its data is
  * - all:   {kind, views}: the parts in order
@@ -88,7 +88,7 @@ function shape(view: View): object {
           view.rows.map((row) => Object.fromEntries(view.columns.map(({ key }) => [key, textOf(row[key] ?? '')]))),
       };
     case 'text':
-      return { kind: view.kind, lines: view.lines.map(textOf) };
+      return view.data === undefined ? { kind: view.kind, lines: view.lines.map(textOf) } : view.data;
     case 'disassembly':
       return {
         kind: view.kind,
