@@ -29,7 +29,7 @@ export interface TextView {
   readonly kind: 'text';
   readonly lines: readonly Cell[];
   /** What --json prints in place of the lines. */
-  readonly data?: unknown;
+  readonly data?: object;
   /** Prose: broken at spaces to fit the screen. Other text stays as it is, so that it can be copied. */
   readonly prose?: boolean;
 }

@@ -88,7 +88,7 @@ function shape(view: View): object {
           view.rows.map((row) => Object.fromEntries(view.columns.map(({ key }) => [key, textOf(row[key] ?? '')]))),
       };
     case 'text':
-      return view.data === undefined ? { kind: view.kind, lines: view.lines.map(textOf) } : view.data;
+      return view.data ?? { kind: view.kind, lines: view.lines.map(textOf) };
     case 'disassembly':
       return {
         kind: view.kind,
