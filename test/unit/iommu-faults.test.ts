@@ -136,7 +136,7 @@ describe('the faults of a device', () => {
     assert.deepEqual([told.length, faults.seen.length, faults.seen[0]?.live], [0, 1, false]);
     log(fault('00:04.0', '0x110000'));
     const line =
-      'DMA fault: write to 0x110000 by 0000:00:04.0: PTE Write access is not set (fault reason 0x05): 0x110000 is 0x0 past the end of ring (0x100000..0x110000)';
+      'DMA fault: write to 0x110000 by 0000:00:04.0: PTE Write access is not set (fault reason 0x05): 0x110000 is just past the end of ring (0x100000..0x110000)';
     assert.deepEqual(told, [line]);
     const noted = [...journal.entries()].filter(({ kind }) => kind === 'dma-fault');
     assert.deepEqual(

@@ -63,10 +63,15 @@ export function explainFault(
   const page = BigInt(granularity);
   if (above !== undefined && above.iova < address + page) return insideText(above.iova, above, fault);
   const sides = [
-    ...(below === undefined ? [] : [`${hex(address - endOf(below))} past the end of ${named(below)}`]),
+    ...(below === undefined ? [] : [`${distance(address - endOf(below))} past the end of ${named(below)}`]),
     ...(above === undefined ? [] : [`${hex(above.iova - address)} before ${named(above)}`]),
   ];
   return sides.length === 0 ? 'nothing is mapped' : `${hex(address)} is ${sides.join(' and ')}`;
+}
+
+/** '0x1000', but 'just' for none. */
+function distance(bytes: bigint): string {
+  return bytes === 0n ? 'just' : hex(bytes);
 }
 
 function named(mapping: Mapping): string {

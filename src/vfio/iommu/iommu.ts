@@ -167,7 +167,8 @@ export class Iommu {
         for (const leaf of leaves) comparer.push(leaf);
         await breathe();
       }
-      const { damaged } = parser;
+      const { damaged, header } = parser;
+      if (copy !== undefined && header === undefined) throw notInCopy(copy, name);
       const compared = comparer.finish();
       return { ...compared, file, damaged, unlisted: comparer.unlisted, mappings: this.#host.mapped.count };
     } finally {
@@ -201,6 +202,16 @@ export class Iommu {
       ...(streams !== undefined && { streams }),
     };
   }
+}
+
+function notInCopy(file: string, device: string): VfioError {
+  return new VfioError({
+    kind: 'absent',
+    operation: 'verify the mappings',
+    device,
+    why: `${file} has no part about this device`,
+    hint: 'copy /sys/kernel/debug/iommu/intel/DEVICE/domain_translation_struct with cat, not by its size, which is 0',
+  });
 }
 
 function expected({ name, iova, size, prot, buffer }: MappedMemory): ExpectedMapping {
