@@ -1,9 +1,12 @@
-// The prompt while a storm of interrupts runs: how long `peek` takes from Enter to its answer, on a real terminal.
+// The prompt while a storm of interrupts runs: how long `peek` takes from Enter to its answer, on a real terminal. The storm comes from a
+// thread of the tool's own process, then from another process.
+import { spawn as spawnProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type IPty, spawn } from '@lydell/node-pty';
-import { vfiodbg } from './programs.js';
+import { scratchFile, vfiodbg } from './programs.js';
 import { type Row, atMost } from './report.js';
 import { quantile } from './rounds.js';
 
@@ -25,9 +28,9 @@ class Prompt {
   #seen = '';
   #wake: (() => void) | undefined;
 
-  constructor() {
+  constructor(device: string) {
     const env = { ...process.env, HOME: this.#home, NO_COLOR: '1', TERM: 'xterm-256color' };
-    this.#pty = spawn(process.execPath, [vfiodbg, 'sim:sram'], { cols: 100, rows: 30, env });
+    this.#pty = spawn(process.execPath, [vfiodbg, device], { cols: 100, rows: 30, env });
     this.#pty.onData((data) => {
       this.#seen += data;
       this.#wake?.();
@@ -76,9 +79,23 @@ async function peeks(prompt: Prompt): Promise<number[]> {
 }
 
 export async function run(): Promise<Row[]> {
-  const prompt = new Prompt();
+  const rows = await inStorm('sim:sram', 'a thread');
+  const socket = scratchFile('sram.sock');
+  const server = spawnProcess(process.execPath, [vfiodbg, 'serve', 'sim:sram', '--socket', socket], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   try {
-    const ready = /sim:sram \S+> $/;
+    await once(server.stderr, 'data');
+    return [...rows, ...(await inStorm(socket, 'another process'))];
+  } finally {
+    server.kill('SIGKILL');
+  }
+}
+
+async function inStorm(device: string, from: string): Promise<Row[]> {
+  const prompt = new Prompt(device);
+  try {
+    const ready = /\S+ \S+> $/;
     await prompt.ask('', ready);
     // The first loads the command.
     await prompt.ask('peek region0 0x100', ready);
@@ -92,7 +109,7 @@ export async function run(): Promise<Row[]> {
     const [before, begun] = [await sent(), performance.now()];
     const stormy = await peeks(prompt);
     const rate = (((await sent()) - before) * 1000) / (performance.now() - begun);
-    const storm = `in a storm of ${Math.round(rate / 1000)}k/s on 32 vectors`;
+    const storm = `in a storm of ${Math.round(rate / 1000)}k/s from ${from}`;
     const row = (name: string, part: number, most?: number): Row => {
       const [measured, reference] = [quantile(stormy, part), quantile(quiet, part)];
       return {

@@ -10,6 +10,7 @@ const subjects: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>
   script: () => import('./script.js'),
   memory: () => import('./memory.js'),
   prompt: () => import('./prompt.js'),
+  dma: () => import('./dma.js'),
   'irq-pump': () => import('./irq-pump.js'),
   lifetime: () => import('./lifetime.js'),
 };
