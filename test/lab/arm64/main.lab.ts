@@ -5,6 +5,8 @@ test('the tool on AMBA and platform devices', async (t) => {
   await runGuestTests(t, {
     arch: 'arm64',
     name: 'main',
-    tests: ['transcripts-platform'],
+    // A minute and a half on a quiet machine.
+    timeoutSeconds: 600,
+    tests: ['main-platform', 'transcripts-platform', 'interrupts-platform', 'unplug-platform'],
   });
 });

@@ -1,12 +1,14 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildFolder } from '../project.js';
 
 /** How long one step of the tool may take. Guests are slow, and slower on a machine under load. */
 const PATIENCE_MS = 60_000;
 
-/** The built tool's program. */
-export const toolPath = join(buildFolder, 'src/repl/main.js');
+/** The tool as it is installed: in few files, which matters where a processor is emulated. */
+export const toolPath = join(buildFolder, 'bundle/main.js');
+if (!existsSync(toolPath)) throw new Error(`${toolPath} is missing: npm run build makes it`);
 
 /** What became of a run. */
 export interface Ran {
@@ -72,11 +74,15 @@ export class Tool {
     return { code, stdout: this.stdout, stderr: this.stderr };
   }
 
+  /** Ends it, however it is. */
+  [Symbol.dispose](): void {
+    if (!this.#over) this.#child.kill('SIGKILL');
+  }
+
   async #inTime<T>(work: Promise<T>, complaint: string): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, fail) => {
       timer = setTimeout(() => {
-        this.#child.kill('SIGKILL');
         fail(new Error(this.#account(`${complaint} after ${PATIENCE_MS / 1000} s`)));
       }, PATIENCE_MS);
     });
@@ -93,6 +99,7 @@ export class Tool {
 }
 
 /** Runs vfiodbg to its end. */
-export function vfiodbg(...args: readonly string[]): Promise<Ran> {
-  return new Tool(args).ended();
+export async function vfiodbg(...args: readonly string[]): Promise<Ran> {
+  using tool = new Tool(args);
+  return await tool.ended();
 }

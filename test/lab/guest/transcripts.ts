@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { checkout } from '../project.js';
 import { type Ran, vfiodbg } from './tool.js';
 
@@ -21,20 +21,26 @@ export function compareTranscripts({ script, address, twin, code = 0 }: Transcri
   const lines = readFileSync(path, 'utf8').split('\n');
   const run = (...device: readonly string[]): Promise<Ran> => vfiodbg('-k', '-x', path, ...device);
 
-  for (const via of ['group', 'cdev']) {
-    it(`${script} says of ${address} by ${via} what it says of ${twin}`, async () => {
-      const simulated = await run(twin);
-      const real = await run('--via', via, address);
-      process.stdout.write(real.stdout);
-      assert.equal(real.stdout, simulated.stdout);
-      assert.equal(failures(real.stderr, address), failures(simulated.stderr, twin));
-      assert.deepEqual([simulated.code, real.code], [code, code], real.stderr);
-      // Nothing was cut short: each of the script's echoes came.
-      const announced = lines.filter((line) => line.startsWith('echo ')).map((line) => line.slice(6, -1));
-      assert.ok(announced.length > 0);
-      for (const text of announced) assert.ok(real.stdout.includes(`${text}\n`), text);
+  describe(`${script} on ${twin} and ${address}`, () => {
+    let simulated: Ran;
+    before(async () => {
+      simulated = await run(twin);
     });
-  }
+
+    for (const via of ['group', 'cdev']) {
+      it(`tells the same by ${via}`, async () => {
+        const real = await run('--via', via, address);
+        process.stdout.write(real.stdout);
+        assert.equal(real.stdout, simulated.stdout);
+        assert.equal(failures(real.stderr, address), failures(simulated.stderr, twin));
+        assert.deepEqual([simulated.code, real.code], [code, code], real.stderr);
+        // Nothing was cut short: each of the script's echoes came.
+        const announced = lines.filter((line) => line.startsWith('echo ')).map((line) => line.slice(6, -1));
+        assert.ok(announced.length > 0);
+        for (const text of announced) assert.ok(real.stdout.includes(`${text}\n`), text);
+      });
+    }
+  });
 }
 
 /** The errors, without the device's name. What else comes on standard error are remarks on timing. */
