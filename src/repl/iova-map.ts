@@ -104,7 +104,7 @@ function wholeBar(
   const top = ranges.reduce((most, { last }) => (last > most ? last : most), 0n);
   const last = (1n << BigInt(top.toString(2).length)) - 1n;
   const above: AddressStretch[] = top < last ? [{ first: top + 1n, last, what: 'reserved' }] : [];
-  return { label: 'all', first: 0n, last, stretches: inOrder([...windows, ...above, ...mappings.map(stretchOf)]) };
+  return { label: 'all', first: 0n, last, stretches: [...windows, ...above, ...stretchesOf(mappings)] };
 }
 
 /** The smallest round stretch that holds the cluster, at a power of two of bytes for a character. */
@@ -126,47 +126,69 @@ function closeUp(cluster: readonly Mapped[], windows: readonly AddressStretch[])
       what: window.what,
     }));
   const label = cluster.length === 1 ? (cluster[0]?.name ?? '') : `${cluster.length} mappings`;
-  return { label, first, last, stretches: inOrder([...near, ...cluster.map(stretchOf)]) };
+  return { label, first, last, stretches: [...near, ...stretchesOf(cluster)] };
 }
 
-/** The mappings in clusters: apart where a hole is wider than all that lies on either side of it, the widest holes first. */
-function clustersOf(mappings: readonly Mapped[]): Mapped[][] {
-  const clusters = mappings.length === 0 ? [] : [[...mappings]];
+/** Mappings in a row, and the widest hole among them. */
+interface Cluster {
+  readonly mappings: readonly Mapped[];
+  /** The index of the mapping behind the widest hole, where that is wider than all that lies on either side of it by far. */
+  readonly split: number | undefined;
+  readonly hole: number;
+}
+
+/** The mappings in clusters that are far apart, split at the widest holes first. */
+function clustersOf(mappings: readonly Mapped[]): (readonly Mapped[])[] {
+  const clusters = mappings.length === 0 ? [] : [clusterOf(mappings)];
   while (clusters.length < MOST_CLUSTERS) {
-    let best: { cluster: number; at: number; hole: bigint } | undefined;
-    for (const [index, cluster] of clusters.entries()) {
-      const at = widestHole(cluster);
-      const [left, right] = [cluster[at - 1], cluster[at]];
-      const [bottom, top] = [cluster[0], cluster.at(-1)];
-      if (left === undefined || right === undefined || bottom === undefined || top === undefined) continue;
-      const hole = right.iova - endOf(left);
-      const apart = hole > 4n * (endOf(left) - bottom.iova) && hole > 4n * (endOf(top) - right.iova);
-      if (apart && (best === undefined || hole > best.hole)) best = { cluster: index, at, hole };
+    const widest = clusters.reduce((best, { split, hole }) => (split === undefined ? best : Math.max(best, hole)), 0);
+    const at = clusters.findIndex(({ split, hole }) => split !== undefined && hole === widest);
+    const { mappings: all, split } = clusters[at] ?? { mappings: [], split: undefined };
+    if (split === undefined) break;
+    clusters.splice(at, 1, clusterOf(all.slice(0, split)), clusterOf(all.slice(split)));
+  }
+  return clusters.map((cluster) => cluster.mappings);
+}
+
+function clusterOf(mappings: readonly Mapped[]): Cluster {
+  const holes = holesIn(mappings);
+  let split = 0;
+  for (let index = 1; index < holes.length; index += 1) if ((holes[index] ?? 0) > (holes[split] ?? 0)) split = index;
+  const hole = holes[split] ?? 0;
+  const [bottom, left, right, top] = [mappings[0], mappings[split - 1], mappings[split], mappings.at(-1)];
+  if (!bottom || !left || !right || !top) return { mappings, split: undefined, hole };
+  const apart = hole > 4 * Number(endOf(left) - bottom.iova) && hole > 4 * Number(endOf(top) - right.iova);
+  return { mappings, split: apart ? split : undefined, hole };
+}
+
+/** The bytes in front of each mapping up to the one before it; 0 for the first. */
+function holesIn(mappings: readonly Mapped[]): Float64Array {
+  const holes = new Float64Array(mappings.length);
+  let end = mappings[0]?.iova ?? 0n;
+  for (const [index, mapping] of mappings.entries()) {
+    holes[index] = Number(mapping.iova - end);
+    end = endOf(mapping);
+  }
+  return holes;
+}
+
+/** What is mapped, mappings that touch as one stretch. */
+function stretchesOf(mappings: readonly Mapped[]): AddressStretch[] {
+  const stretches: AddressStretch[] = [];
+  let first = 0n;
+  let end = -1n;
+  const push = (): void => {
+    if (end >= 0n) stretches.push({ first, last: end - 1n, what: 'mapped' });
+  };
+  for (const mapping of mappings) {
+    if (mapping.iova !== end) {
+      push();
+      first = mapping.iova;
     }
-    if (best === undefined) break;
-    const cluster = clusters[best.cluster] ?? [];
-    clusters.splice(best.cluster, 1, cluster.slice(0, best.at), cluster.slice(best.at));
+    end = endOf(mapping);
   }
-  return clusters;
-}
-
-/** The index of the mapping behind the widest hole; 0 where there is none. */
-function widestHole(mappings: readonly Mapped[]): number {
-  let widest = 0n;
-  let at = 0;
-  for (let index = 1; index < mappings.length; index += 1) {
-    const hole = mappings[index]!.iova - endOf(mappings[index - 1]!);
-    if (hole > widest) [widest, at] = [hole, index];
-  }
-  return at;
-}
-
-function stretchOf(mapping: Mapped): AddressStretch {
-  return { first: mapping.iova, last: endOf(mapping) - 1n, what: 'mapped' };
-}
-
-function inOrder(stretches: readonly AddressStretch[]): AddressStretch[] {
-  return stretches.toSorted((a, b) => (a.first < b.first ? -1 : 1));
+  push();
+  return stretches;
 }
 
 function rowsOf(
@@ -227,16 +249,11 @@ function alike(before: Mapped, next: Mapped): boolean {
   );
 }
 
-/** The mappings behind the widest holes, `most` of them; of equal holes the lowest. */
+/** The mappings behind the widest holes: `most` of them, or fewer, since of holes of one size all or none are told. */
 function widestHoles(mappings: readonly Mapped[], most: number): Set<Mapped> {
-  const holes = mappings.slice(1).map((mapping, index) => ({
-    mapping,
-    hole: mapping.iova - endOf(mappings[index]!),
-  }));
-  const widest = holes
-    .filter(({ hole }) => hole > 0n)
-    .toSorted((a, b) => (a.hole === b.hole ? 0 : a.hole > b.hole ? -1 : 1));
-  return new Set(widest.slice(0, most).map(({ mapping }) => mapping));
+  const holes = holesIn(mappings);
+  const tooNarrow = holes.toSorted().at(-most - 1) ?? 0;
+  return new Set(mappings.filter((_, index) => (holes[index] ?? 0) > tooNarrow));
 }
 
 function groupCells({ first, last, count, bytes, uniform }: Group): Readonly<Record<string, Cell>> {

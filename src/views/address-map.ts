@@ -48,27 +48,28 @@ function* bars(all: readonly AddressBar[], columns: number): Generator<Line> {
   }
 }
 
-/** The bar's characters, equal ones as one span. */
+/**
+ * The bar's characters, equal ones as one span. Bytes are counted as numbers: multiples of a page are exact up to 2^64.
+ */
 function cells({ first, last, stretches }: AddressBar, width: number): Span[] {
-  const each = (last - first + BigInt(width)) / BigInt(width);
-  const mapped = Array.from({ length: width }, () => 0n);
-  const reserved = Array.from({ length: width }, () => 0n);
+  const total = Number(last - first + 1n);
+  const each = Math.ceil(total / width);
+  const mapped = new Float64Array(width);
+  const reserved = new Float64Array(width);
   for (const stretch of stretches) {
     const sums = stretch.what === 'mapped' ? mapped : reserved;
-    const start = stretch.first > first ? stretch.first - first : 0n;
-    const end = (stretch.last < last ? stretch.last : last) - first + 1n;
-    for (let at = start; at < end;) {
-      const index = at / each;
-      const next = (index + 1n) * each < end ? (index + 1n) * each : end;
-      sums[Number(index)] = (sums[Number(index)] ?? 0n) + next - at;
+    const end = Math.min(Number(stretch.last - first) + 1, total);
+    for (let at = Math.max(0, Number(stretch.first - first)); at < end;) {
+      const index = Math.floor(at / each);
+      const next = Math.min((index + 1) * each, end);
+      sums[index] = (sums[index] ?? 0) + next - at;
       at = next;
     }
   }
   const spans: Span[] = [];
   for (let index = 0; index < width; index += 1) {
-    const begin = BigInt(index) * each;
-    const size = begin + each > last - first + 1n ? last - first + 1n - begin : each;
-    const [text, role] = cell(mapped[index] ?? 0n, reserved[index] ?? 0n, size);
+    const size = Math.min(each, total - index * each);
+    const [text, role] = cell(mapped[index] ?? 0, reserved[index] ?? 0, size);
     const before = spans.at(-1);
     if (before?.role === role) spans[spans.length - 1] = { text: before.text + text, role };
     else spans.push({ text, role });
@@ -76,9 +77,9 @@ function cells({ first, last, stretches }: AddressBar, width: number): Span[] {
   return spans;
 }
 
-function cell(mapped: bigint, reserved: bigint, size: bigint): readonly [text: string, role: Role] {
-  if (mapped > 0n) return mapped >= size ? ['#', 'good'] : ['+', 'good'];
-  if (reserved > 0n) return reserved >= size ? ['x', 'warning'] : ['~', 'warning'];
+function cell(mapped: number, reserved: number, size: number): readonly [text: string, role: Role] {
+  if (mapped > 0) return mapped >= size ? ['#', 'good'] : ['+', 'good'];
+  if (reserved > 0) return reserved >= size ? ['x', 'warning'] : ['~', 'warning'];
   return ['.', 'dim'];
 }
 

@@ -127,7 +127,7 @@ export interface AddressStretch {
   readonly what: 'mapped' | 'reserved';
 }
 
-/** A stretch of an address space drawn to scale on one line. `stretches` are in order and do not overlap; between them it is free. */
+/** A stretch of an address space drawn to scale on one line. `stretches` do not overlap; between them it is free. */
 export interface AddressBar {
   readonly label: string;
   readonly first: bigint;
