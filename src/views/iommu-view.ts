@@ -1,6 +1,7 @@
 import type { IommuDescription } from '../vfio/iommu/description.js';
 import type { IommuGroup } from '../vfio/iommu/group-list.js';
 import type { IommuUnit } from '../vfio/iommu/unit.js';
+import { bytesText } from './numbers.js';
 import type { AllView, FieldsView, TableView, View } from './view.js';
 
 type Fields = FieldsView['fields'];
@@ -17,15 +18,6 @@ function pageSizeText(mask: bigint): string {
   const sizes: string[] = [];
   for (let bit = 0n; bit < 64n; bit++) if (((mask >> bit) & 1n) === 1n) sizes.push(bytesText(1n << bit));
   return sizes.length > 6 ? `${sizes.slice(0, 3).join(', ')} ... ${sizes.at(-1) ?? ''}` : sizes.join(', ');
-}
-
-/** '64 KiB', '1 GiB', '100 bytes': the largest unit that keeps them whole. */
-function bytesText(bytes: number | bigint): string {
-  let count = BigInt(bytes);
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
-  let unit = 0;
-  for (; count > 0n && count % 1024n === 0n && unit < units.length - 1; unit++) count /= 1024n;
-  return `${count} ${units[unit] ?? ''}`;
 }
 
 const kindNames: Readonly<Record<IommuUnit['kind'], string>> = {

@@ -17,3 +17,13 @@ export const hexBytes: readonly string[] = Array.from({ length: 256 }, (_, byte)
 export function hexString(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
+
+const byteUnits = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+
+/** '64 KiB', '1 GiB', '100 bytes': the largest unit that keeps them whole. */
+export function bytesText(bytes: number | bigint): string {
+  let count = BigInt(bytes);
+  let unit = 0;
+  for (; count > 0n && count % 1024n === 0n && unit < byteUnits.length - 1; unit++) count /= 1024n;
+  return `${count} ${byteUnits[unit] ?? ''}`;
+}

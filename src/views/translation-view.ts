@@ -1,6 +1,7 @@
 import type { Leaf } from '../vfio/iommu/page-table.js';
 import type { Translation, Verification } from '../vfio/iommu/iommu.js';
 import type { Difference } from '../vfio/iommu/verify.js';
+import { bytesText } from './numbers.js';
 import type { Span, TableView, View } from './view.js';
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
@@ -11,15 +12,6 @@ const ADDRESS = 0x000f_ffff_ffff_f000n;
 
 function rights({ readable, writable }: { readonly readable: boolean; readonly writable: boolean }): string {
   return `${readable ? 'r' : ''}${writable ? 'w' : ''}` || 'none';
-}
-
-/** 4096 as '4K': the sizes of pages are powers of two. */
-function sizeText(bytes: number): string {
-  const units = ['', 'K', 'M', 'G', 'T'];
-  let size = bytes;
-  let unit = 0;
-  for (; size >= 1024 && size % 1024 === 0 && unit < units.length - 1; unit++) size /= 1024;
-  return `${size}${units[unit] ?? ''}`;
 }
 
 /** Where an IOVA leads: `whereabouts` says what the mappings know of it; below, what the IOMMU's own tables say. */
@@ -48,7 +40,7 @@ export function translationView(translation: Translation, whereabouts: string): 
   const physical = leaf.physical + (iova - leaf.iova);
   lines.push([
     {
-      text: `page tables: physical ${hex(physical)}, in a page of ${sizeText(leaf.size)}, ${rights(leaf)}`,
+      text: `page tables: physical ${hex(physical)}, in a page of ${bytesText(leaf.size)}, ${rights(leaf)}`,
       role: 'plain',
     },
   ]);
@@ -69,7 +61,7 @@ function levelTable(leaf: Leaf, iova: bigint, data: unknown): TableView {
         rights: rights({ readable: (entry & 1n) !== 0n, writable: (entry & 2n) !== 0n }),
         leads:
           level === last
-            ? `the page of ${sizeText(leaf.size)} at ${hex(leaf.physical)}`
+            ? `the page of ${bytesText(leaf.size)} at ${hex(leaf.physical)}`
             : `the table at ${hex(entry & ADDRESS)}`,
       },
     ];
@@ -95,21 +87,27 @@ const meanings: Readonly<Record<Difference['kind'], string>> = {
   physical: "it leads to memory that is not the buffer's",
 };
 
+function plural(count: number, one: string, many = `${one}s`): string {
+  if (one === '') return String(count);
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** What a comparison of the mappings with the IOMMU's tables found. */
 export function verificationView(verification: Verification): View {
   const { differences, unlisted, mappings, leaves, physicalPages, unknownPages, kernelOwn, alsoReadable, damaged } =
     verification;
-  const pages = [...leaves].toSorted(([a], [b]) => a - b).map(([size, count]) => `${count} of ${sizeText(size)}`);
+  const sizes = [...leaves].toSorted(([a], [b]) => a - b);
+  const pages = sizes.map(([size, count], nth) => `${plural(count, nth === 0 ? 'page' : '')} of ${bytesText(size)}`);
   const found = differences.length + unlisted;
   const lines: (string | readonly Span[])[] = [
     [
       {
-        text: `${found === 0 ? 'no difference' : found === 1 ? '1 difference' : `${found} differences`}: ${mappings} mappings, pages ${pages.join(', ') || 'none'}`,
+        text: `${found === 0 ? 'no difference' : plural(found, 'difference')}: ${plural(mappings, 'mapping')}, ${pages.join(' and ') || 'no page'} in the tables`,
         role: found === 0 ? 'good' : 'fault',
       },
     ],
   ];
-  if (physicalPages > 0) lines.push(`${physicalPages} physical addresses compared`);
+  if (physicalPages > 0) lines.push(`${plural(physicalPages, 'physical address', 'physical addresses')} compared`);
   if (unknownPages > 0) {
     lines.push(`the physical addresses of ${unknownPages} pages are not told (/proc/self/pagemap wants CAP_SYS_ADMIN)`);
   }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { findDevice } from '../../src/vfio/bus/bus-device.js';
 import { describeGroup, listGroups } from '../../src/vfio/iommu/group-list.js';
+import { iortStreamIds } from '../../src/vfio/iommu/iort.js';
 import { parseReservedRegions } from '../../src/vfio/iommu/reserved-regions.js';
 import { streamIdsOf } from '../../src/vfio/iommu/stream-id.js';
 import { unitOf } from '../../src/vfio/iommu/unit.js';
@@ -120,7 +121,7 @@ describe('stream IDs on a machine described by a device tree', () => {
     );
     const device = findDevice('9010000.pl031', roots);
     assert.deepEqual(unitOf(device), { name: 'smmu3.0x0000000009050000', kind: 'smmuv3', address: 0x9050000n });
-    assert.deepEqual(streamIdsOf(device), { reporter: '9050000.smmuv3', ids: [0x8001, 0x8002] });
+    assert.deepEqual(streamIdsOf(device, roots), { reporter: '9050000.smmuv3', ids: [0x8001, 0x8002] });
   });
 
   test('a PCI device has them from the host bridge', () => {
@@ -131,14 +132,79 @@ describe('stream IDs on a machine described by a device tree', () => {
     );
     behind('pci', '0000:00:04.0', `${bridge}/pci0000:00/0000:00:04.0`);
     behind('pci', '0000:01:00.1', `${bridge}/pci0000:00/0000:00:01.0/0000:01:00.1`);
-    assert.deepEqual(streamIdsOf(findDevice('00:04.0', roots))?.ids, [0x1020]);
-    assert.deepEqual(streamIdsOf(findDevice('01:00.1', roots))?.ids, [0x5001]);
+    assert.deepEqual(streamIdsOf(findDevice('00:04.0', roots), roots)?.ids, [0x1020]);
+    assert.deepEqual(streamIdsOf(findDevice('01:00.1', roots), roots)?.ids, [0x5001]);
     put(join(roots.sys, 'devices', bridge, 'of_node/iommu-map-mask'), cells(0xff));
-    assert.deepEqual(streamIdsOf(findDevice('01:00.1', roots))?.ids, [0x1001], 'the mask applies first');
+    assert.deepEqual(streamIdsOf(findDevice('01:00.1', roots), roots)?.ids, [0x1001], 'the mask applies first');
   });
 
   test('without a tree nobody knows', () => {
     behind('pci', '0000:02:00.0', 'pci0000:02/0000:02:00.0');
-    assert.equal(streamIdsOf(findDevice('02:00.0', roots)), undefined);
+    assert.equal(streamIdsOf(findDevice('02:00.0', roots), roots), undefined);
+  });
+});
+
+describe('stream IDs on a machine described by ACPI', () => {
+  /** Nodes one behind the other, each at the offset that `at` tells. */
+  const smmuAt = 48;
+  const rootAt = smmuAt + 24;
+  const namedAt = rootAt + 36 + 40;
+
+  function node(type: number, body: Buffer, mappings: readonly (readonly number[])[]): Buffer {
+    const head = Buffer.alloc(16);
+    head.writeUInt8(type, 0);
+    head.writeUInt16LE(16 + body.length + 20 * mappings.length, 1);
+    head.writeUInt32LE(mappings.length, 8);
+    head.writeUInt32LE(16 + body.length, 12);
+    const words = mappings.flat();
+    const list = Buffer.alloc(4 * words.length);
+    for (const [index, word] of words.entries()) list.writeUInt32LE(word, 4 * index);
+    return Buffer.concat([head, body, list]);
+  }
+
+  function table(): Buffer {
+    const smmu = Buffer.alloc(8);
+    smmu.writeBigUInt64LE(0x9050000n);
+    const root = Buffer.alloc(20);
+    root.writeUInt32LE(1, 12);
+    const named = Buffer.concat([Buffer.alloc(13), Buffer.from('\\_SB.USB0\0')]);
+    const head = Buffer.alloc(48);
+    head.writeUInt32LE(3, 36);
+    head.writeUInt32LE(48, 40);
+    return Buffer.concat([
+      head,
+      node(4, smmu, []),
+      node(2, root, [
+        [0, 0xff, 0x1000, smmuAt, 0],
+        [0x100, 0xfeff, 0x20000, smmuAt, 0],
+      ]),
+      node(1, named, [[0, 0, 0x77, smmuAt, 1]]),
+    ]);
+  }
+
+  test('PCI devices by their segment and requester ID, others by their path', () => {
+    const bytes = table();
+    assert.equal(bytes.readUInt8(rootAt), 2);
+    assert.equal(bytes.readUInt8(namedAt), 1);
+    const pci = (segment: number, requester: number): number[] | undefined =>
+      iortStreamIds(bytes, { bus: 'pci', segment, requester }, 0x9050000n);
+    assert.deepEqual(pci(1, 0x20), [0x1020]);
+    assert.deepEqual(pci(1, 0x600), [0x20500]);
+    assert.equal(pci(0, 0x20), undefined, 'another segment');
+    assert.deepEqual(iortStreamIds(bytes, { bus: 'pci', segment: 1, requester: 0x20 }, 0x1000n), [], 'another SMMU');
+    assert.deepEqual(iortStreamIds(bytes, { bus: 'acpi', path: '\\_SB_.USB0' }, 0x9050000n), [0x77]);
+    assert.equal(iortStreamIds(bytes, { bus: 'acpi', path: '\\_SB_.USB1' }, 0x9050000n), undefined);
+  });
+
+  test('a damaged table tells nothing', () => {
+    const bytes = table();
+    for (let length = 0; length < bytes.length; length++) {
+      const ids = iortStreamIds(bytes.subarray(0, length), { bus: 'pci', segment: 1, requester: 0x20 }, 0x9050000n);
+      assert.ok(ids === undefined || ids.length === 0 || ids[0] === 0x1020, String(length));
+    }
+    bytes.writeUInt32LE(0xffff_ffff, rootAt + 12);
+    assert.equal(iortStreamIds(bytes, { bus: 'pci', segment: 1, requester: 0x20 }, 0x9050000n)?.length ?? 0, 0);
+    bytes.fill(0xff, 48);
+    assert.equal(iortStreamIds(bytes, { bus: 'pci', segment: 1, requester: 0x20 }, 0x9050000n), undefined);
   });
 });

@@ -22,15 +22,3 @@ export function bits(word: bigint, high: number, low = high): number {
 export function yesNo(on: number): string {
   return on === 0 ? 'no' : 'yes';
 }
-
-const KIB = 1024;
-
-/** 4096 as '4K', 0x200000 as '2M': binary units, as the language writes sizes. */
-export function sizeText(bytes: number | bigint): string {
-  let size = Number(bytes);
-  for (const unit of ['', 'K', 'M', 'G', 'T', 'P']) {
-    if (size < KIB || size % KIB !== 0) return `${size}${unit}`;
-    size /= KIB;
-  }
-  return `${size}E`;
-}

@@ -49,7 +49,7 @@ const eventKinds: Readonly<Record<number, EventKind>> = {
 };
 
 /** Decodes an event's four words. */
-export function decodeEvent(words: readonly bigint[], reporter: string, lines: readonly string[]): Fault {
+function decodeEvent(words: readonly bigint[], reporter: string, lines: readonly string[]): Fault {
   const [first = 0n, second = 0n, address = 0n] = words;
   const id = Number(first & 0xffn);
   const known = eventKinds[id] ?? kind('event', `event 0x${id.toString(16)}, which is not known here`, 'configuration');

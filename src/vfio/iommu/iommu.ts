@@ -195,7 +195,7 @@ export class Iommu {
     const device = this.device();
     if (device?.iommuGroup === undefined || device.noIommu) return undefined;
     const { members } = describeGroup(device.iommuGroup, this.#roots);
-    const streams = streamIdsOf(device);
+    const streams = streamIdsOf(device, this.#roots);
     return {
       device,
       neighbours: members.map(({ name }) => name).filter((name) => name !== device.name),

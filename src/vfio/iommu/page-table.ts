@@ -9,9 +9,6 @@
  * A line ends with the leaf's entry (Linux 6.8 and later) or goes on with zeros (before). Source: drivers/iommu/intel/debugfs.c.
  */
 
-/** The names of the levels, root first, by the columns of the file. */
-export const levelNames = ['PML5E', 'PML4E', 'PDPE', 'PDE', 'PTE'] as const;
-
 /** Bytes that an entry of each level maps where it is a leaf. */
 const levelSizes = [2 ** 48, 2 ** 39, 2 ** 30, 2 ** 21, 2 ** 12];
 
@@ -24,7 +21,7 @@ export interface Leaf {
   readonly physical: bigint;
   readonly readable: boolean;
   readonly writable: boolean;
-  /** The raw entries by level, as levelNames has them; 0 for a level that is not there or below the leaf. */
+  /** The raw entries by level: PML5E, PML4E, PDPE, PDE, PTE; 0 for a level that is not there or below the leaf. */
   readonly path: readonly bigint[];
 }
 
@@ -91,13 +88,6 @@ function entryAt(line: string, start: number): bigint | undefined {
   while (end < line.length && line.charCodeAt(end) > 32) end++;
   const digits = line.slice(start, end);
   return /^0x[0-9a-f]{1,16}$/i.test(digits) ? BigInt(digits) : undefined;
-}
-
-/** The leaves of one device's tables, in order of IOVA. */
-export interface Table {
-  readonly header: TableHeader;
-  /** Batches as they are read; each leaf comes once. Lines that look damaged are counted and left out. */
-  readonly leaves: Iterable<readonly Leaf[]>;
 }
 
 /** Takes the lines of one device out of chunks of text, however these are cut. */

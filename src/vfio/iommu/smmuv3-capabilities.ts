@@ -1,4 +1,5 @@
-import { bits, sizeText, yesNo, type Capabilities, type Capability } from './capability.js';
+import { bytesText } from '../dma/mapping.js';
+import { bits, yesNo, type Capabilities, type Capability } from './capability.js';
 
 /** The identification registers of an SMMUv3. */
 export interface SmmuV3Words {
@@ -56,7 +57,11 @@ export function smmuV3Capabilities({ idr, iidr, aidr }: SmmuV3Words): Capabiliti
       },
       { name: 'translation stages', field: 'IDR0.S1P, S2P', value: stages.join(' and ') || 'none' },
       { name: 'table formats', field: 'IDR0.TTF', value: formats[field(0, 3, 2)] ?? '' },
-      { name: 'page sizes', field: 'IDR5.GRAN4K, 16K, 64K', value: pageSizes.map(sizeText).join(', ') || 'none' },
+      {
+        name: 'page sizes',
+        field: 'IDR5.GRAN4K, 16K, 64K',
+        value: pageSizes.map((size) => bytesText(size)).join(', ') || 'none',
+      },
       { name: 'output addresses', field: 'IDR5.OAS', value: `${outputSizes[field(5, 2, 0)] ?? '?'} bits` },
       { name: 'input addresses', field: 'IDR5.VAX', value: field(5, 11, 10) === 1 ? 'up to 52 bits' : 'up to 48 bits' },
       { name: 'stream IDs', field: 'IDR1.SIDSIZE', value: `${field(1, 5, 0)} bits` },

@@ -31,16 +31,6 @@ const kinds: readonly (readonly [RegExp, IommuKind])[] = [
   [/^riscv-iommu/, 'riscv-iommu'],
 ];
 
-export const kindNames: Readonly<Record<IommuKind, string>> = {
-  'vt-d': 'Intel VT-d',
-  'amd-vi': 'AMD-Vi',
-  smmuv3: 'Arm SMMUv3',
-  smmuv2: 'Arm SMMUv2',
-  'virtio-iommu': 'virtio-iommu',
-  'riscv-iommu': 'RISC-V IOMMU',
-  other: 'IOMMU',
-};
-
 /** The IOMMU that translates for `device`; undefined where none does, or none does yet. */
 export function unitOf(device: BusDevice): IommuUnit | undefined {
   const link = join(device.path, 'iommu');

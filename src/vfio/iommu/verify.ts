@@ -197,7 +197,7 @@ function goesOn(before: Difference, next: Difference): boolean {
 }
 
 /** 'rw', 'r', 'w'. */
-export function rightsText({ readable, writable }: { readonly readable: boolean; readonly writable: boolean }): string {
+function rightsText({ readable, writable }: { readonly readable: boolean; readonly writable: boolean }): string {
   return `${readable ? 'r' : ''}${writable ? 'w' : ''}` || 'none';
 }
 

@@ -1,4 +1,5 @@
-import { bits, sizeText, yesNo, type Capabilities, type Capability } from './capability.js';
+import { bytesText } from '../dma/mapping.js';
+import { bits, yesNo, type Capabilities, type Capability } from './capability.js';
 
 /** struct iommu_hw_info_vtd: flags, reserved, cap_reg, ecap_reg. Source: linux/iommufd.h. */
 export function vtdWords(data: Uint8Array): { cap: bigint; ecap: bigint; flags: number } | undefined {
@@ -28,7 +29,7 @@ export function vtdCapabilities(cap: bigint, ecap: bigint): Capabilities {
     items: [
       { name: 'address widths', field: 'CAP.SAGAW', value: sagaw.join(', ') || 'none' },
       { name: 'largest IOVA', field: 'CAP.MGAW', value: `${bits(cap, 21, 16) + 1} bits` },
-      { name: 'page sizes', field: 'CAP.SSLPS', value: pageSizes.map(sizeText).join(', ') },
+      { name: 'page sizes', field: 'CAP.SSLPS', value: pageSizes.map((size) => bytesText(size)).join(', ') },
       { name: 'domains', field: 'CAP.ND', value: String(2 ** (4 + 2 * bits(cap, 2, 0))) },
       flag('caching mode (a hypervisor wants every change announced)', 'CAP.CM', cap, 7),
       flag('snoop control', 'ECAP.SC', ecap, 7),
