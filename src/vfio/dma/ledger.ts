@@ -34,6 +34,8 @@ export class Ledger<S extends IovaSpan> implements Iterable<S> {
   readonly #most: number;
   #count = 0;
   #bytes = 0;
+  /** The first fit that was found last: until something is taken away, nothing fits below it. */
+  #found: { readonly fit: Fit; readonly at: bigint } | undefined;
 
   /** A leaf has `most` spans at the most. */
   constructor(most = 128) {
@@ -72,7 +74,9 @@ export class Ledger<S extends IovaSpan> implements Iterable<S> {
     if (at + 1 < leaf.spans.length) this.#regap(index, at + 1, true);
     else this.#regap(index + 1, 0, true);
     if (leaf.spans.length <= this.#most) return;
-    const half = leaf.spans.splice(this.#most >> 1);
+    // Full leaves where spans come in order, half ones elsewhere.
+    const inOrder = index === this.#leaves.length - 1 && at === this.#most;
+    const half = leaf.spans.splice(inOrder ? this.#most : this.#most >> 1);
     this.#leaves.splice(index + 1, 0, { spans: half, gap: 0 });
     this.#regap(index, 0, true);
     this.#regap(index + 1, 0, true);
@@ -84,6 +88,7 @@ export class Ledger<S extends IovaSpan> implements Iterable<S> {
     const leaf = this.#leaves[index];
     const span = leaf?.spans[behind - 1];
     if (leaf === undefined || span?.iova !== iova) return undefined;
+    this.#found = undefined;
     this.#count -= 1;
     this.#bytes -= span.size;
     leaf.spans.splice(behind - 1, 1);
@@ -100,6 +105,7 @@ export class Ledger<S extends IovaSpan> implements Iterable<S> {
 
   clear(): void {
     this.#leaves.length = 0;
+    this.#found = undefined;
     this.#count = 0;
     this.#bytes = 0;
   }
@@ -127,9 +133,16 @@ export class Ledger<S extends IovaSpan> implements Iterable<S> {
 
   /** The lowest address at which a span fits, or undefined. */
   firstFit(fit: Fit): bigint | undefined {
-    const { size, first, last } = fit;
+    const known = this.#found !== undefined && sameFit(this.#found.fit, fit) ? this.#found.at : fit.first;
+    const at = this.#fitFrom(known, fit);
+    if (at !== undefined) this.#found = { fit, at };
+    return at;
+  }
+
+  #fitFrom(from: bigint, fit: Fit): bigint | undefined {
+    const { size, last } = fit;
     const room = BigInt(size);
-    let at = aligned(first, fit);
+    let at = aligned(from, fit);
     const [start] = this.#behind(at);
     for (let index = start; index < this.#leaves.length; index += 1) {
       const leaf = this.#leaves[index];
@@ -175,6 +188,16 @@ export class Ledger<S extends IovaSpan> implements Iterable<S> {
       end = endOf(span);
     }
   }
+}
+
+function sameFit(one: Fit, other: Fit): boolean {
+  return (
+    one.size === other.size &&
+    one.alignment === other.alignment &&
+    one.phase === other.phase &&
+    one.first === other.first &&
+    one.last === other.last
+  );
 }
 
 /** The lowest address from `iova` on at which a span may begin. */
