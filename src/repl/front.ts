@@ -9,7 +9,7 @@ import { Registry } from './registry.js';
 import { describe, exitCodes, type FailureStyle, failureText, showFailure } from './report.js';
 import type { ScriptFailure } from './script.js';
 import { Session } from './session.js';
-import { StandardOutput, wantsColour } from './standard-output.js';
+import { columnsOf, StandardOutput, wantsColour } from './standard-output.js';
 
 const LONG_MS = 2 ** 30;
 
@@ -45,7 +45,7 @@ class Front {
     this.#request = request;
     const terminal = isatty(1);
     this.output = new StandardOutput(
-      () => ({ colour: this.#colour(1), columns: terminal ? process.stdout.columns : Infinity }),
+      () => ({ colour: this.#colour(1), columns: terminal ? columnsOf(process.stdout) : Infinity }),
       (error) => this.#outputFailed(error),
     );
     this.session = new Session(new Registry(commandModules), this.output);

@@ -3,14 +3,21 @@ import { closeSync, openSync } from 'node:fs';
 import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import { type REPLServer, start } from 'node:repl';
 import { escape } from '../views/escape.js';
+import { plain } from '../views/sinks/plain.js';
 import { complete } from './completion.js';
 import { historyPath } from './history.js';
 import type { Session } from './session.js';
-import type { StandardOutput } from './standard-output.js';
+import { columnsOf, type StandardOutput } from './standard-output.js';
 import { UsageError } from './usage-error.js';
 
 /** How soon an interrupt that found nothing to end is tried again, in milliseconds. */
 const INTERRUPT_AGAIN = 10;
+
+/**
+ * Characters of a line, as many as the kernel's own line editing takes: readline looks at the whole line for each character, so that a
+ * megabyte that is pasted would keep it busy for hours.
+ */
+const LONGEST_LINE = 4096;
 
 /** The prompt: lines typed at a terminal, run in a session. Built on node:repl, whose JavaScript stays out of it. */
 export class Prompt {
@@ -24,6 +31,8 @@ export class Prompt {
   #pending = 0;
   /** Lines that are done. */
   #turn = 0;
+  /** More was typed than a line can hold: what is left of it is not to be run. */
+  #overflowed = false;
 
   constructor(session: Session, output: StandardOutput, fail: (error: unknown) => Promise<number>) {
     this.#session = session;
@@ -41,6 +50,7 @@ export class Prompt {
     });
     this.#withoutDotCommands();
     this.#withoutDomain();
+    this.#limitLine();
     this.#server.removeAllListeners('SIGINT');
     this.#server.on('SIGINT', () => this.#onInterrupt());
     output.announce = (text) => this.#announce(text);
@@ -69,15 +79,22 @@ export class Prompt {
   }
 
   #enter(entered: string, done: () => void): void {
-    const line = entered.replace(/\n$/, '');
+    const line = this.#overflowed ? undefined : entered.replace(/\n$/, '');
+    this.#overflowed = false;
     this.#pending += 1;
     this.#work = this.#inTurn(this.#work, line, done);
   }
 
   /** Runs a line when those before it are done. */
-  async #inTurn(before: Promise<void>, line: string, done: () => void): Promise<void> {
+  async #inTurn(before: Promise<void>, line: string | undefined, done: () => void): Promise<void> {
     await before;
     try {
+      if (line === undefined)
+        throw new UsageError(
+          `the line has more than ${LONGEST_LINE} characters`,
+          undefined,
+          'put it into a script: run FILE',
+        );
       await this.#run(line.trim() === '' ? (this.#session.repeatLine ?? '') : line);
       await this.#output.flush();
     } catch (error) {
@@ -128,6 +145,7 @@ export class Prompt {
       this.#interruptLine();
       return;
     }
+    this.#overflowed = false;
     const empty = this.#server.line === '';
     // Readline's own way to drop the line: it goes below it.
     this.#server.write(null, { ctrl: true, name: 'e' });
@@ -148,7 +166,8 @@ export class Prompt {
 
   /** Shows a line above the one that is being typed. */
   #announce(text: string): void {
-    this.interject(() => this.#server.output.write(`${escape(text)}\n`));
+    const lines = plain({ kind: 'text', prose: true, lines: [text] }, columnsOf(process.stdout));
+    this.interject(() => this.#server.output.write(lines));
   }
 
   /** Lets `show` write above the line that is being typed, which stays as it is, cursor and all. */
@@ -188,6 +207,19 @@ export class Prompt {
       action: (rest: string) => this.#enter(`.${String(keyword)} ${rest}`, () => this.#server.displayPrompt()),
     });
     Object.defineProperty(this.#server, 'commands', { value: new Proxy({}, { get: asLine }) });
+  }
+
+  /** Keeps characters from a line that is full, with a note that it must not run without them. */
+  #limitLine(): void {
+    const server = this.#server;
+    const write: unknown = Reflect.get(server, '_ttyWrite');
+    if (typeof write !== 'function') return;
+    Reflect.set(server, '_ttyWrite', (text: string | undefined, key: { name?: string; ctrl?: boolean }) => {
+      if (server.line === '') this.#overflowed = false;
+      const inserts = text !== undefined && text >= ' ' && key.name !== 'backspace' && key.ctrl !== true;
+      if (inserts && server.line.length + text.length > LONGEST_LINE) this.#overflowed = true;
+      else Reflect.apply(write, server, [text, key]);
+    });
   }
 
   /** History in the home directory, readable by its owner alone. Without one the prompt works all the same. */

@@ -3,6 +3,7 @@ import type { Problem } from '../views/errors.js';
 import { Interrupted } from './interrupted.js';
 import { JavaScriptError } from './javascript-error.js';
 import { ScriptFailure } from './script.js';
+import { columnsOf } from './standard-output.js';
 import { ExpectationError, UsageError } from './usage-error.js';
 
 /** What the process ends with. The numbers up to 4 are this program's own, the others the shell's and sysexits.h's. */
@@ -71,7 +72,7 @@ export async function failureText(error: unknown, { json, colour }: FailureStyle
   if (json) return problemJson(problem, where);
   const view = problemView(problem, {
     debug: process.env['VFIODBG_DEBUG'] === '1',
-    ...(process.stderr.isTTY && { columns: process.stderr.columns }),
+    columns: columnsOf(process.stderr),
     ...(where !== undefined && { where }),
   });
   if (!colour) return (await import('../views/sinks/plain.js')).plain(view);

@@ -22,6 +22,15 @@ export function wantsColour(fd: number): boolean {
   return (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && isatty(fd);
 }
 
+/** Columns where a terminal does not know its size, as behind a serial line. */
+const CUSTOMARY_COLUMNS = 80;
+
+/** Columns of the terminal behind `stream`; Infinity where there is none. */
+export function columnsOf(stream: NodeJS.WriteStream): number {
+  if (!stream.isTTY) return Infinity;
+  return stream.columns > 0 ? stream.columns : CUSTOMARY_COLUMNS;
+}
+
 /** Writes text to a descriptor: at once to files and devices, through Node's stream to whatever may make us wait. */
 export class Writer {
   readonly #fd: 1 | 2;

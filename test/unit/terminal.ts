@@ -20,6 +20,7 @@ export const prompt = 'sim:edu region0> ';
 const controls = /\u001b\[[0-9;?]*[A-Za-z]/g;
 
 interface Look {
+  /** 0 for a terminal that does not know its size. */
   readonly columns?: number;
   readonly rows?: number;
   /** What differs in the environment; undefined takes a variable away. */
@@ -44,8 +45,12 @@ export class Terminal {
     terminals.push(this);
     mkdirSync(home, { recursive: true });
     this.home = home;
-    const env = { ...process.env, HOME: home, NO_COLOR: '1', TERM: 'xterm-256color', ...different };
-    this.#pty = spawn(process.execPath, [main, ...args], { cols: columns, rows, env, cwd: folder }) as IPty & {
+    const all = { ...process.env, HOME: home, NO_COLOR: '1', TERM: 'xterm-256color', ...different };
+    const env = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+    const command = [process.execPath, main, ...args];
+    const unsized = columns === 0 ? ['/bin/sh', '-c', 'stty cols 0 rows 0; exec "$@"', 'sh'] : [];
+    const [file = '', ...rest] = [...unsized, ...command];
+    this.#pty = spawn(file, rest, { cols: columns === 0 ? 80 : columns, rows, env, cwd: folder }) as IPty & {
       destroy(): void;
     };
     this.#exit = new Promise((resolve) => {
@@ -124,8 +129,14 @@ export class Terminal {
   }
 }
 
-export async function opened(...args: ConstructorParameters<typeof Terminal>): Promise<Terminal> {
-  const terminal = new Terminal(...args);
-  await terminal.until(prompt);
+/** A terminal at its first prompt. */
+export async function opened(
+  args?: readonly string[],
+  home?: string,
+  look?: Look,
+  first: string = prompt,
+): Promise<Terminal> {
+  const terminal = new Terminal(args, home, look);
+  await terminal.until(first);
   return terminal;
 }

@@ -122,10 +122,13 @@ function statistics({ device }: Context<'device'>, chosen: readonly Irq[]): View
     }),
   );
   const { events, signals } = device.irqs.dropped;
+  // Of dozens of vectors a few are at work: the others would push them off the screen.
+  const heard = data.filter(({ count }) => count > 0n);
+  const rows = heard.length === 0 ? data : heard;
   const table: View = {
     kind: 'table',
     columns: statisticsColumns,
-    rows: data.map(({ name, count, software, rate, interval, latency }) => ({
+    rows: rows.map(({ name, count, software, rate, interval, latency }) => ({
       name,
       count: String(count),
       software: String(software),
@@ -139,9 +142,13 @@ function statistics({ device }: Context<'device'>, chosen: readonly Irq[]): View
     empty: 'no interrupt is enabled',
     data,
   };
-  if (events === 0n) return table;
-  const lost = `the event ring was full: ${events} events with ${signals} signals are counted above but not in the log`;
-  return { kind: 'all', views: [table, text(lost)] };
+  const notes: string[] = [];
+  if (rows.length < data.length) notes.push(`${data.length - rows.length} more vectors had no signal`);
+  if (events > 0n)
+    notes.push(
+      `the event ring was full: ${events} events with ${signals} signals are counted above but not in the log`,
+    );
+  return notes.length === 0 ? table : { kind: 'all', views: [table, text(...notes)] };
 }
 
 const vectorArgument = optional(integer('the vector; all of them, if left out', { least: 0 }));
