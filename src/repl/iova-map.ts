@@ -1,16 +1,17 @@
 import type { Dma, Mapped } from '../vfio/dma/dma.js';
-import { bytesText, endOf } from '../vfio/dma/mapping.js';
+import { bytesText } from '../vfio/dma/mapping.js';
 import { rangesText, usableRanges } from '../vfio/dma/placement.js';
 import type { DmaLimits } from '../vfio/transport/transport.js';
 import { roundBytes } from '../views/address-map.js';
-import type { AddressBar, AddressMapView, AddressStretch, Cell, Column } from '../views/view.js';
+import type { AddressBar, AddressMapView, Cell, Column } from '../views/view.js';
+import { IovaLayout, type Stretch } from './iova-layout.js';
 
 /** Rows of the table at the most: more mappings are summed up. */
 const MOST_ROWS = 40;
 /** Close-ups at the most: one for each cluster of mappings that are far from each other. */
 const MOST_CLUSTERS = 4;
 /** Characters of a bar at its widest: a close-up's are round numbers of bytes. */
-const CELLS = 64n;
+const CELLS = 64;
 
 const columns: readonly Column[] = [
   { key: 'iova', header: 'IOVA' },
@@ -20,44 +21,42 @@ const columns: readonly Column[] = [
   { key: 'note', header: 'note', shrink: true },
 ];
 
-interface Row {
-  readonly first: bigint;
-  readonly cells: Readonly<Record<string, Cell>>;
+/** What cannot be used, from `start` up to, not including, `end`: multiples of a page, exact as numbers. */
+interface Window {
+  readonly start: number;
+  readonly end: number;
 }
 
-/** Mappings that are one row: neighbours, or a part of the space that has many. */
-interface Group {
-  readonly first: Mapped;
-  last: Mapped;
-  count: number;
-  bytes: number;
-  /** All of them let the device do the same. */
-  uniform: boolean;
-}
+type Cells = Readonly<Record<string, Cell>>;
 
 /** The IOVA space of a device: its limits, pictures to scale, and a table of mappings, holes between them and windows that are not usable. */
 export function iovaMap(dma: Dma, limits: DmaLimits, all: boolean): AddressMapView {
-  const mappings = [...dma.mappings];
+  const layout = new IovaLayout([...dma.mappings]);
   const ranges = usableRanges(limits);
   const windows = windowsOf(ranges);
   return {
     kind: 'address-map',
     lines: headLines(dma, limits),
-    bars: [wholeBar(mappings, ranges, windows), ...clustersOf(mappings).map((cluster) => closeUp(cluster, windows))],
-    table: {
-      kind: 'table',
-      columns,
-      rows: rowsOf(mappings, windows, all),
-      empty: 'nothing is mapped',
-    },
-    data: {
+    bars: [
+      wholeBar(layout, ranges, windows),
+      ...layout.clusters(MOST_CLUSTERS).map((cluster) => closeUp(layout, cluster, windows)),
+    ],
+    table: { kind: 'table', columns, rows: rowsOf(layout, windows, all), empty: 'nothing is mapped' },
+    data: () => ({
       ranges: limits.ranges,
       pageSizes: limits.pageSizes,
       entriesLeft: limits.entriesLeft,
       bytes: dma.bytes,
-      mappings: mappings.map(({ name, iova, size, prot, kind, guard }) => ({ name, iova, size, prot, kind, guard })),
+      mappings: layout.mappings.map(({ name, iova, size, prot, kind, guard }) => ({
+        name,
+        iova,
+        size,
+        prot,
+        kind,
+        guard,
+      })),
       unmapped: unmapped(dma),
-    },
+    }),
   };
 }
 
@@ -68,9 +67,10 @@ function headLines(dma: Dma, limits: DmaLimits): string[] {
   for (let bits = limits.pageSizes; bits !== 0n; bits &= bits - 1n) sizes.push(bytesText(bits & -bits));
   const pages = sizes.length === 0 ? '' : `; pages of ${sizes.join(', ')}`;
   const kept = unmapped(dma);
+  const usable = limits.ranges.length === 0 ? 'what the server takes' : rangesText(limits.ranges);
   return [
     `${dma.name}: ${made}${pages}`,
-    limits.ranges.length === 0 ? 'usable IOVA: what the server takes' : `usable IOVA: ${rangesText(limits.ranges)}`,
+    `usable IOVA: ${usable}`,
     ...(kept.length === 0 ? [] : [`kept, but not mapped: ${listed(kept)}`]),
   ];
 }
@@ -84,224 +84,126 @@ function listed(names: readonly string[]): string {
   return names.length <= 8 ? shown : `${shown} and ${names.length - 8} more`;
 }
 
-/** What lies between the usable ranges. */
-function windowsOf(ranges: DmaLimits['ranges']): AddressStretch[] {
-  const windows: AddressStretch[] = [];
+/** What lies below and between the usable ranges. */
+function windowsOf(ranges: DmaLimits['ranges']): Window[] {
+  const windows: Window[] = [];
   let next = 0n;
   for (const { first, last } of ranges.toSorted((a, b) => (a.first < b.first ? -1 : 1))) {
-    if (first > next) windows.push({ first: next, last: first - 1n, what: 'reserved' });
+    if (first > next) windows.push({ start: Number(next), end: Number(first) });
     next = last + 1n;
   }
   return windows;
 }
 
+function edgesOf(windows: readonly Window[]): Float64Array {
+  return Float64Array.from(windows.flatMap(({ start, end }) => [start, end]));
+}
+
 /** All of the space, from 0 to the power of two above the last usable address. */
-function wholeBar(
-  mappings: readonly Mapped[],
-  ranges: DmaLimits['ranges'],
-  windows: readonly AddressStretch[],
-): AddressBar {
+function wholeBar(layout: IovaLayout, ranges: DmaLimits['ranges'], windows: readonly Window[]): AddressBar {
   const top = ranges.reduce((most, { last }) => (last > most ? last : most), 0n);
   const last = (1n << BigInt(top.toString(2).length)) - 1n;
-  const above: AddressStretch[] = top < last ? [{ first: top + 1n, last, what: 'reserved' }] : [];
-  return { label: 'all', first: 0n, last, stretches: [...windows, ...above, ...stretchesOf(mappings)] };
+  const above = { start: Number(top + 1n), end: Number(last + 1n) };
+  return { label: 'all', first: 0n, last, mapped: layout.edges(layout.all), reserved: edgesOf([...windows, above]) };
 }
 
-/** The smallest round stretch that holds the cluster, at a power of two of bytes for a character. */
-function closeUp(cluster: readonly Mapped[], windows: readonly AddressStretch[]): AddressBar {
-  const start = cluster[0]?.iova ?? 0n;
-  const end = cluster.reduce((most, mapping) => (endOf(mapping) > most ? endOf(mapping) : most), 0n);
-  let each = 16n;
-  let first = start - (start % (each * 4n));
-  while (first + each * CELLS < end) {
-    each *= 2n;
-    first = start - (start % (each * 4n));
+/** The cluster and some of what is behind it, at a power of two of bytes for a character. */
+function closeUp(layout: IovaLayout, cluster: Stretch, windows: readonly Window[]): AddressBar {
+  const [start, end] = [layout.start(cluster), layout.end(cluster)];
+  let each = 16;
+  let first = start - (start % (each * 4));
+  while (first + each * CELLS < end + (end - start) / 8) {
+    each *= 2;
+    first = start - (start % (each * 4));
   }
-  const last = first + each * CELLS - 1n;
-  const near = windows
-    .filter((window) => window.last >= first && window.first <= last)
-    .map((window) => ({
-      first: window.first < first ? first : window.first,
-      last: window.last > last ? last : window.last,
-      what: window.what,
-    }));
-  const label = cluster.length === 1 ? (cluster[0]?.name ?? '') : `${cluster.length} mappings`;
-  return { label, first, last, stretches: [...near, ...stretchesOf(cluster)] };
-}
-
-/** Mappings in a row, and the widest hole among them. */
-interface Cluster {
-  readonly mappings: readonly Mapped[];
-  /** The index of the mapping behind the widest hole, where that is wider than all that lies on either side of it by far. */
-  readonly split: number | undefined;
-  readonly hole: number;
-}
-
-/** The mappings in clusters that are far apart, split at the widest holes first. */
-function clustersOf(mappings: readonly Mapped[]): (readonly Mapped[])[] {
-  const clusters = mappings.length === 0 ? [] : [clusterOf(mappings)];
-  while (clusters.length < MOST_CLUSTERS) {
-    const widest = clusters.reduce((best, { split, hole }) => (split === undefined ? best : Math.max(best, hole)), 0);
-    const at = clusters.findIndex(({ split, hole }) => split !== undefined && hole === widest);
-    const { mappings: all, split } = clusters[at] ?? { mappings: [], split: undefined };
-    if (split === undefined) break;
-    clusters.splice(at, 1, clusterOf(all.slice(0, split)), clusterOf(all.slice(split)));
-  }
-  return clusters.map((cluster) => cluster.mappings);
-}
-
-function clusterOf(mappings: readonly Mapped[]): Cluster {
-  const holes = holesIn(mappings);
-  let split = 0;
-  for (let index = 1; index < holes.length; index += 1) if ((holes[index] ?? 0) > (holes[split] ?? 0)) split = index;
-  const hole = holes[split] ?? 0;
-  const [bottom, left, right, top] = [mappings[0], mappings[split - 1], mappings[split], mappings.at(-1)];
-  if (!bottom || !left || !right || !top) return { mappings, split: undefined, hole };
-  const apart = hole > 4 * Number(endOf(left) - bottom.iova) && hole > 4 * Number(endOf(top) - right.iova);
-  return { mappings, split: apart ? split : undefined, hole };
-}
-
-/** The bytes in front of each mapping up to the one before it; 0 for the first. */
-function holesIn(mappings: readonly Mapped[]): Float64Array {
-  const holes = new Float64Array(mappings.length);
-  let end = mappings[0]?.iova ?? 0n;
-  for (const [index, mapping] of mappings.entries()) {
-    holes[index] = Number(mapping.iova - end);
-    end = endOf(mapping);
-  }
-  return holes;
-}
-
-/** What is mapped, mappings that touch as one stretch. */
-function stretchesOf(mappings: readonly Mapped[]): AddressStretch[] {
-  const stretches: AddressStretch[] = [];
-  let first = 0n;
-  let end = -1n;
-  const push = (): void => {
-    if (end >= 0n) stretches.push({ first, last: end - 1n, what: 'mapped' });
-  };
-  for (const mapping of mappings) {
-    if (mapping.iova !== end) {
-      push();
-      first = mapping.iova;
-    }
-    end = endOf(mapping);
-  }
-  push();
-  return stretches;
-}
-
-function rowsOf(
-  mappings: readonly Mapped[],
-  windows: readonly AddressStretch[],
-  all: boolean,
-): Readonly<Record<string, Cell>>[] {
-  const each = mappings.map((mapping) => ({
-    first: mapping,
-    last: mapping,
-    count: 1,
-    bytes: mapping.size,
-    uniform: true,
-  }));
-  let groups: Group[] = each;
-  if (!all && tooMany(groups, windows)) groups = joined(each, (before, next) => alike(before, next));
-  if (!all && tooMany(groups, windows)) {
-    const kept = widestHoles(mappings, Math.floor((MOST_ROWS - windows.length) / 2) - 1);
-    groups = joined(each, (_, next) => !kept.has(next));
-  }
-  const rows: Row[] = windows.map(windowRow);
-  for (const [index, group] of groups.entries()) {
-    rows.push({ first: group.first.iova, cells: groupCells(group) });
-    const next = groups[index + 1];
-    if (next !== undefined) rows.push(...holeRow(endOf(group.last), next.first.iova, windows));
-  }
-  return rows.toSorted((a, b) => (a.first < b.first ? -1 : 1)).map(({ cells }) => cells);
-}
-
-/** A hole for every group but the last, at the most. */
-function tooMany(groups: readonly Group[], windows: readonly AddressStretch[]): boolean {
-  return 2 * groups.length - 1 + windows.length > MOST_ROWS;
-}
-
-function joined(groups: readonly Group[], join: (before: Mapped, next: Mapped) => boolean): Group[] {
-  const all: Group[] = [];
-  for (const group of groups) {
-    const before = all.at(-1);
-    if (before !== undefined && join(before.last, group.first)) {
-      before.uniform &&= before.last.prot === group.first.prot;
-      before.last = group.last;
-      before.count += group.count;
-      before.bytes += group.bytes;
-    } else all.push({ ...group });
-  }
-  return all;
-}
-
-/** Neighbours that differ in name only. */
-function alike(before: Mapped, next: Mapped): boolean {
-  const { prot, kind, guard, size } = before;
-  return (
-    endOf(before) === next.iova &&
-    prot === next.prot &&
-    kind === next.kind &&
-    guard === next.guard &&
-    size === next.size
-  );
-}
-
-/** The mappings behind the widest holes: `most` of them, or fewer, since of holes of one size all or none are told. */
-function widestHoles(mappings: readonly Mapped[], most: number): Set<Mapped> {
-  const holes = holesIn(mappings);
-  const tooNarrow = holes.toSorted().at(-most - 1) ?? 0;
-  return new Set(mappings.filter((_, index) => (holes[index] ?? 0) > tooNarrow));
-}
-
-function groupCells({ first, last, count, bytes, uniform }: Group): Readonly<Record<string, Cell>> {
-  const what = count === 1 ? first.name : `${count} mappings, ${first.name} to ${last.name}`;
-  const gaps = endOf(last) - first.iova - BigInt(bytes);
-  const note = [
-    ...(first.kind === 'buffer' ? [] : [first.kind === 'file' ? 'file' : 'array of JavaScript']),
-    ...(first.guard > 0 && count === 1 ? [`guards of ${bytesText(first.guard)} on both sides`] : []),
-    ...(gaps > 0n ? [`${roundBytes(gaps)} of holes among them`] : []),
-  ];
+  const count = cluster.to - cluster.from;
   return {
-    iova: [{ text: rangeText(first.iova, endOf(last)), role: 'address' }],
+    label: count === 1 ? (layout.mappings[cluster.from]?.name ?? '') : `${count} mappings`,
+    first: BigInt(first),
+    last: BigInt(first) + BigInt(each * CELLS) - 1n,
+    mapped: layout.edges(cluster),
+    reserved: edgesOf(windows),
+  };
+}
+
+function rowsOf(layout: IovaLayout, windows: readonly Window[], all: boolean): Cells[] {
+  /** A hole for every group but the last, at the most. */
+  const fit = (groups: readonly Stretch[]): boolean => 2 * groups.length - 1 + windows.length <= MOST_ROWS;
+  let groups: Stretch[] = [];
+  if (all || 2 * layout.mappings.length - 1 + windows.length <= MOST_ROWS) groups = layout.split(() => true);
+  else {
+    groups = layout.split((index) => !layout.continues(index));
+    if (!fit(groups)) {
+      const narrow = layout.widthOfNarrow(Math.floor((MOST_ROWS - windows.length) / 2) - 1);
+      groups = layout.split((index) => (layout.holes[index] ?? 0) > narrow);
+    }
+  }
+  const rows = windows.map((window) => ({ start: window.start, cells: windowCells(window) }));
+  for (const [nth, group] of groups.entries()) {
+    rows.push({ start: layout.start(group), cells: groupCells(layout, group) });
+    const next = groups[nth + 1];
+    if (next === undefined) continue;
+    const hole = { start: layout.end(group), end: layout.start(next) };
+    const free = freeIn(hole, windows);
+    if (free > 0) rows.push({ start: hole.start, cells: holeCells(hole, free) });
+  }
+  return rows.toSorted((a, b) => a.start - b.start).map(({ cells }) => cells);
+}
+
+function groupCells(layout: IovaLayout, group: Stretch): Cells {
+  const members = layout.mappings.slice(group.from, group.to);
+  const [first, last] = [members[0], members.at(-1)];
+  if (first === undefined || last === undefined) return {};
+  const { length: count } = members;
+  const bytes = members.reduce((sum, { size }) => sum + size, 0);
+  const gaps = layout.end(group) - layout.start(group) - bytes;
+  const note = [
+    ...(members.every(({ kind }) => kind === first.kind) ? kindNote(first) : []),
+    ...(first.guard > 0 && count === 1 ? [`guards of ${bytesText(first.guard)} on both sides`] : []),
+    ...(gaps > 0 ? [`${roundBytes(gaps)} of holes among them`] : []),
+  ];
+  const what = count === 1 ? first.name : `${count} mappings, ${first.name} to ${last.name}`;
+  return {
+    iova: [{ text: rangeText(layout.start(group), layout.end(group)), role: 'address' }],
     size: bytesText(bytes),
     what: [{ text: what, role: 'name' }],
-    prot: uniform ? allowed(first) : 'various',
+    prot: members.every(({ prot }) => prot === first.prot) ? allowed(first) : 'various',
     note: note.join(', '),
   };
+}
+
+function kindNote({ kind }: Mapped): string[] {
+  if (kind === 'buffer') return [];
+  return [kind === 'file' ? 'file' : 'array of JavaScript'];
 }
 
 function allowed({ prot }: Mapped): string {
   return prot === 'rw' ? 'read, write' : prot === 'r' ? 'read' : 'write';
 }
 
-function holeRow(first: bigint, end: bigint, windows: readonly AddressStretch[]): Row[] {
-  if (first >= end) return [];
-  const inside = windows.filter((window) => window.first < end && window.last >= first);
-  const free = inside.reduce((size, window) => size - (window.last - window.first + 1n), end - first);
-  if (free <= 0n) return [];
-  const text = rangeText(first, end);
-  const cells = {
-    iova: [{ text, role: 'dim' }],
+/** Bytes of a hole that are not in a window. */
+function freeIn(hole: Window, windows: readonly Window[]): number {
+  const shared = (window: Window): number => Math.min(window.end, hole.end) - Math.max(window.start, hole.start);
+  return windows.reduce((free, window) => free - Math.max(0, shared(window)), hole.end - hole.start);
+}
+
+function holeCells({ start, end }: Window, free: number): Cells {
+  return {
+    iova: [{ text: rangeText(start, end), role: 'dim' }],
     size: roundBytes(free),
     what: [{ text: 'free', role: 'dim' }],
-  } as const;
-  return [{ first, cells }];
+  };
 }
 
-function windowRow({ first, last }: AddressStretch): Row {
-  const text = rangeText(first, last + 1n);
-  const cells = {
-    iova: [{ text, role: 'warning' }],
-    size: roundBytes(last - first + 1n),
+function windowCells({ start, end }: Window): Cells {
+  return {
+    iova: [{ text: rangeText(start, end), role: 'warning' }],
+    size: roundBytes(end - start),
     what: [{ text: 'not usable', role: 'warning' }],
     note: 'reserved, or no IOVA range',
-  } as const;
-  return { first, cells };
+  };
 }
 
-function rangeText(first: bigint, end: bigint): string {
-  return `0x${first.toString(16)}..0x${end.toString(16)}`;
+function rangeText(start: number, end: number): string {
+  return `0x${BigInt(start).toString(16)}..0x${BigInt(end).toString(16)}`;
 }

@@ -42,39 +42,42 @@ function* bars(all: readonly AddressBar[], columns: number): Generator<Line> {
       { text: '] ', role: 'plain' },
       { text: to, role: 'address' },
     ];
-    const scale = `${' '.repeat(tos - to.length)}  one character is ${roundBytes((bar.last - bar.first + 1n) / BigInt(width))}`;
+    const scale = `${' '.repeat(tos - to.length)}  one character is ${roundBytes(Number(bar.last - bar.first + 1n) / width)}`;
     if (lineWidth(line) + scale.length <= columns) line.push({ text: scale, role: 'dim' });
     yield line;
   }
 }
 
-/**
- * The bar's characters, equal ones as one span. Bytes are counted as numbers: multiples of a page are exact up to 2^64.
- */
-function cells({ first, last, stretches }: AddressBar, width: number): Span[] {
+/** The bar's characters, equal ones as one span. */
+function cells({ first, last, mapped, reserved }: AddressBar, width: number): Span[] {
   const total = Number(last - first + 1n);
   const each = Math.ceil(total / width);
-  const mapped = new Float64Array(width);
-  const reserved = new Float64Array(width);
-  for (const stretch of stretches) {
-    const sums = stretch.what === 'mapped' ? mapped : reserved;
-    const end = Math.min(Number(stretch.last - first) + 1, total);
-    for (let at = Math.max(0, Number(stretch.first - first)); at < end;) {
+  const inMapped = shares(mapped, Number(first), total, each);
+  const inReserved = shares(reserved, Number(first), total, each);
+  const spans: Span[] = [];
+  for (let index = 0; index < width; index += 1) {
+    const size = Math.min(each, total - index * each);
+    const [text, role] = cell(inMapped[index] ?? 0, inReserved[index] ?? 0, size);
+    const before = spans.at(-1);
+    if (before?.role === role) spans[spans.length - 1] = { text: before.text + text, role };
+    else spans.push({ text, role });
+  }
+  return spans;
+}
+
+/** How many of each cell's bytes the stretches take. */
+function shares(edges: Float64Array, first: number, total: number, each: number): Float64Array {
+  const sums = new Float64Array(Math.ceil(total / each));
+  for (let nth = 0; nth + 1 < edges.length; nth += 2) {
+    const end = Math.min((edges[nth + 1] ?? 0) - first, total);
+    for (let at = Math.max(0, (edges[nth] ?? 0) - first); at < end;) {
       const index = Math.floor(at / each);
       const next = Math.min((index + 1) * each, end);
       sums[index] = (sums[index] ?? 0) + next - at;
       at = next;
     }
   }
-  const spans: Span[] = [];
-  for (let index = 0; index < width; index += 1) {
-    const size = Math.min(each, total - index * each);
-    const [text, role] = cell(mapped[index] ?? 0, reserved[index] ?? 0, size);
-    const before = spans.at(-1);
-    if (before?.role === role) spans[spans.length - 1] = { text: before.text + text, role };
-    else spans.push({ text, role });
-  }
-  return spans;
+  return sums;
 }
 
 function cell(mapped: number, reserved: number, size: number): readonly [text: string, role: Role] {
@@ -86,8 +89,8 @@ function cell(mapped: number, reserved: number, size: number): readonly [text: s
 const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
 /** Bytes in three digits: '16 KiB', '1.5 KiB', '256 bytes'. */
-export function roundBytes(count: bigint): string {
-  let value = Number(count);
+export function roundBytes(count: number): string {
+  let value = count;
   let unit = 0;
   while (value >= 1024 && unit < units.length - 1) {
     value /= 1024;

@@ -120,19 +120,16 @@ export interface DisassemblyView {
   readonly instructions: readonly Instruction[];
 }
 
-/** What a stretch of addresses is, from `first` to `last` inclusive. */
-export interface AddressStretch {
-  readonly first: bigint;
-  readonly last: bigint;
-  readonly what: 'mapped' | 'reserved';
-}
-
-/** A stretch of an address space drawn to scale on one line. `stretches` do not overlap; between them it is free. */
+/**
+ * A stretch of an address space drawn to scale on one line. `mapped` and `reserved` hold starts and ends (behind the last byte) in turns, as
+ * numbers that are exact for multiples of a page; what is outside of the bar is left out, what is neither is free.
+ */
 export interface AddressBar {
   readonly label: string;
   readonly first: bigint;
   readonly last: bigint;
-  readonly stretches: readonly AddressStretch[];
+  readonly mapped: Float64Array;
+  readonly reserved: Float64Array;
 }
 
 /** An address space: what is to be said of it, pictures to scale, and a table of what is in it. */
@@ -141,8 +138,8 @@ export interface AddressMapView {
   readonly lines: readonly Cell[];
   readonly bars: readonly AddressBar[];
   readonly table: TableView;
-  /** What --json prints beside the kind. */
-  readonly data: object;
+  /** Makes what --json prints beside the kind. */
+  readonly data: () => object;
 }
 
 /** Several views after another, as one answer. */

@@ -102,7 +102,7 @@ function shape(view: View): object {
         })),
       };
     case 'address-map':
-      return { kind: view.kind, ...view.data };
+      return { kind: view.kind, ...view.data() };
     case 'all':
     default:
       return { kind: view.kind, views: view.views.map(shape) };
