@@ -195,10 +195,10 @@ export const commands = [
         after: ['dma alloc ring 64K', 'dma unmap ring'],
       },
       {
-        line: 'dma map /dev/shm/firmware.bin --name firmware',
+        line: 'dma map /tmp/vfiodbg-firmware.bin --name firmware',
         says: 'a file that the device may read',
         device: 'sim:edu',
-        after: ['dma alloc blob 4K', 'save blob /dev/shm/firmware.bin'],
+        after: ['dma alloc blob 4K', 'save blob /tmp/vfiodbg-firmware.bin'],
       },
     ],
     run(context, { arguments: { what }, flags }): View | void {
@@ -276,6 +276,7 @@ export const commands = [
     ],
     async *run(context, { arguments: { name }, flags }): AsyncGenerator<View> {
       const buffer = context.device.dma.find(name);
+      if (!context.device.gate.admit('read', `compare ${name} with what it held`)) return;
       const changes: Change[] = [];
       for (const found of buffer.checking()) {
         changes.push(...found);

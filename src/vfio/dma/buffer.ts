@@ -66,7 +66,8 @@ export class DmaBuffer extends MemorySpace {
       this.#poison(0);
       this.#poison(guard + size);
     }
-    if (!memory.zeroed) this.check();
+    // What is in it already is nobody's change.
+    if (!memory.zeroed) for (const _ of this.#look()) continue;
   }
 
   /** The address at which the device finds the buffer's first byte; undefined while it is not mapped. */
@@ -135,6 +136,18 @@ export class DmaBuffer extends MemorySpace {
 
   /** As `check`, a piece at a time. */
   *checking(): Generator<Change[]> {
+    let runs = 0;
+    let bytes = 0;
+    for (const changes of this.#look()) {
+      runs += changes.length;
+      for (const { length } of changes) bytes += length;
+      yield changes;
+    }
+    if (runs > 0)
+      this.host.journal.note('dma', `the device has changed ${bytes} bytes of ${this.name}`, { runs, bytes });
+  }
+
+  *#look(): Generator<Change[]> {
     const memory = this.#held('check');
     const shadow = this.#shadowOf(memory);
     const fault = (at: number): VfioError =>
