@@ -1,7 +1,7 @@
 import type { IommuDescription } from '../vfio/iommu/description.js';
 import type { IommuGroup } from '../vfio/iommu/group-list.js';
 import type { IommuUnit } from '../vfio/iommu/unit.js';
-import { bytesText } from './numbers.js';
+import { bytesText, countText } from './numbers.js';
 import type { AllView, FieldsView, TableView, View } from './view.js';
 
 type Fields = FieldsView['fields'];
@@ -95,8 +95,8 @@ function descriptionFields(description: IommuDescription): Fields {
   const left = limits?.entriesLeft;
   fields.push({
     label: 'mapped',
-    value: mapped.count === 0 ? 'nothing' : `${bytesText(mapped.bytes)} in ${mapped.count} mappings`,
-    ...(left !== undefined && { note: `${left} further mappings can be made` }),
+    value: mapped.count === 0 ? 'nothing' : `${bytesText(mapped.bytes)} in ${countText(mapped.count, 'mapping')}`,
+    ...(left !== undefined && { note: `${countText(left, 'further mapping')} can be made` }),
   });
   if (locked !== undefined) {
     const limit = locked.limit === Infinity ? 'no limit' : `limit ${bytesText(locked.limit)} (RLIMIT_MEMLOCK)`;

@@ -27,3 +27,8 @@ export function bytesText(bytes: number | bigint): string {
   for (; count > 0n && count % 1024n === 0n && unit < byteUnits.length - 1; unit++) count /= 1024n;
   return `${count} ${byteUnits[unit] ?? ''}`;
 }
+
+/** '1 mapping', '2 mappings'. */
+export function countText(count: number | bigint, one: string, many = `${one}s`): string {
+  return `${count} ${Number(count) === 1 ? one : many}`;
+}

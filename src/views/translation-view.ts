@@ -1,8 +1,8 @@
 import type { Leaf } from '../vfio/iommu/page-table.js';
 import type { Translation, Verification } from '../vfio/iommu/iommu.js';
 import type { Difference } from '../vfio/iommu/verify.js';
-import { bytesText } from './numbers.js';
-import type { Span, TableView, View } from './view.js';
+import { bytesText, countText } from './numbers.js';
+import type { Cell, Span, TableView, View } from './view.js';
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 
@@ -17,38 +17,61 @@ function rights({ readable, writable }: { readonly readable: boolean; readonly w
 /** Where an IOVA leads: `whereabouts` says what the mappings know of it; below, what the IOMMU's own tables say. */
 export function translationView(translation: Translation, whereabouts: string): View {
   const { iova, neighbours, reserved, usable, tables } = translation;
-  const lines: (string | readonly Span[])[] = [
-    neighbours.at === undefined ? `not mapped: ${whereabouts}` : `${whereabouts}, mapped ${neighbours.at.prot}`,
-  ];
+  const { at, below, above } = neighbours;
+  const fields: { label: string; value: Cell; note?: string }[] = [];
+  if (at !== undefined) fields.push({ label: 'mapping', value: whereabouts, note: `mapped ${at.prot}` });
+  else fields.push({ label: 'mapping', value: 'none', ...((below ?? above) && { note: whereabouts }) });
   if (reserved !== undefined) {
-    lines.push(`reserved (${reserved.kind}): ${hex(reserved.first)}..${hex(reserved.last + 1n)}`);
-  } else if (!usable) lines.push('outside of the ranges that can be mapped');
-  const data = { ...translation, whereabouts };
+    const place = `${hex(reserved.first)}..${hex(reserved.last + 1n)}`;
+    fields.push({ label: 'reserved', value: place, note: reserved.kind });
+  } else if (!usable) fields.push({ label: 'range', value: 'outside of the ranges that can be mapped' });
+  fields.push(...tableFields(translation));
+  const leaf = 'leaf' in tables ? tables.leaf : undefined;
+  const view: View = { kind: 'fields', title: hex(iova), fields, data: dataOf(translation, whereabouts) };
+  return leaf === undefined ? view : { kind: 'all', views: [view, levelTable(leaf, iova)] };
+}
+
+function tableFields({ iova, neighbours, tables }: Translation): { label: string; value: Cell; note?: string }[] {
   if ('why' in tables) {
-    lines.push([
-      { text: `page tables: ${tables.why}${tables.hint === undefined ? '' : `; ${tables.hint}`}`, role: 'dim' },
-    ]);
-    return { kind: 'all', views: [{ kind: 'text', lines }] };
+    const { why, hint } = tables;
+    return [{ label: 'page tables', value: `not shown: ${why}`, ...(hint !== undefined && { note: hint }) }];
   }
-  const { leaf, damaged } = tables;
+  const { leaf, damaged, file } = tables;
+  const skipped = { label: 'page tables', value: `${countText(damaged, 'line')} of ${file} make no sense` };
+  const notes = damaged === 0 ? [] : [skipped];
   if (leaf === undefined) {
-    const isWrong = neighbours.at !== undefined;
-    lines.push([{ text: 'page tables: no entry translates it', role: isWrong ? 'fault' : 'plain' }]);
+    const role = neighbours.at === undefined ? 'plain' : 'fault';
+    return [
+      { label: 'physical', value: [{ text: 'none: no entry of the page tables translates it', role }] },
+      ...notes,
+    ];
   }
-  if (damaged > 0) lines.push(`${damaged} lines of ${tables.file} make no sense and were passed over`);
-  if (leaf === undefined) return { kind: 'text', lines };
-  const physical = leaf.physical + (iova - leaf.iova);
-  lines.push([
-    {
-      text: `page tables: physical ${hex(physical)}, in a page of ${bytesText(leaf.size)}, ${rights(leaf)}`,
-      role: 'plain',
-    },
-  ]);
-  return { kind: 'all', views: [{ kind: 'text', lines }, levelTable(leaf, iova, data)] };
+  const physical = hex(leaf.physical + (iova - leaf.iova));
+  return [
+    { label: 'physical', value: physical, note: `in a page of ${bytesText(leaf.size)}, ${rights(leaf)}` },
+    ...notes,
+  ];
+}
+
+function dataOf({ iova, neighbours, reserved, usable, tables }: Translation, whereabouts: string): object {
+  const mapping = neighbours.at;
+  const leaf = 'leaf' in tables ? tables.leaf : undefined;
+  return {
+    iova,
+    whereabouts,
+    mapping:
+      mapping === undefined ? null : { name: mapping.name, iova: mapping.iova, size: mapping.size, prot: mapping.prot },
+    reserved: reserved ?? null,
+    usable,
+    physical: leaf === undefined ? null : leaf.physical + (iova - leaf.iova),
+    leaf: leaf ?? null,
+    tables: 'why' in tables ? null : tables.file,
+    reason: 'why' in tables ? tables.why : null,
+  };
 }
 
 /** The entries from the root to the leaf. */
-function levelTable(leaf: Leaf, iova: bigint, data: unknown): TableView {
+function levelTable(leaf: Leaf, iova: bigint): TableView {
   const last = leaf.path.findLastIndex((entry) => entry !== 0n);
   const rows = leaf.path.flatMap((entry, level) => {
     if (entry === 0n) return [];
@@ -76,7 +99,6 @@ function levelTable(leaf: Leaf, iova: bigint, data: unknown): TableView {
       { key: 'leads', header: 'leads to' },
     ],
     rows,
-    data,
   };
 }
 
@@ -87,35 +109,40 @@ const meanings: Readonly<Record<Difference['kind'], string>> = {
   physical: "it leads to memory that is not the buffer's",
 };
 
-function plural(count: number, one: string, many = `${one}s`): string {
-  if (one === '') return String(count);
-  return `${count} ${count === 1 ? one : many}`;
-}
-
 /** What a comparison of the mappings with the IOMMU's tables found. */
 export function verificationView(verification: Verification): View {
   const { differences, unlisted, mappings, leaves, physicalPages, unknownPages, kernelOwn, alsoReadable, damaged } =
     verification;
   const sizes = [...leaves].toSorted(([a], [b]) => a - b);
-  const pages = sizes.map(([size, count], nth) => `${plural(count, nth === 0 ? 'page' : '')} of ${bytesText(size)}`);
+  const pages = sizes.map(
+    ([size, count], nth) => `${nth === 0 ? countText(count, 'page') : count} of ${bytesText(size)}`,
+  );
   const found = differences.length + unlisted;
   const lines: (string | readonly Span[])[] = [
     [
       {
-        text: `${found === 0 ? 'no difference' : plural(found, 'difference')}: ${plural(mappings, 'mapping')}, ${pages.join(' and ') || 'no page'} in the tables`,
+        text: `${found === 0 ? 'no difference' : countText(found, 'difference')}: ${countText(mappings, 'mapping')}, ${pages.join(' and ') || 'no page'} in the tables`,
         role: found === 0 ? 'good' : 'fault',
       },
     ],
   ];
-  if (physicalPages > 0) lines.push(`${plural(physicalPages, 'physical address', 'physical addresses')} compared`);
+  if (physicalPages > 0) lines.push(`${countText(physicalPages, 'physical address', 'physical addresses')} compared`);
   if (unknownPages > 0) {
-    lines.push(`the physical addresses of ${unknownPages} pages are not told (/proc/self/pagemap wants CAP_SYS_ADMIN)`);
+    lines.push(
+      `not compared, for /proc/self/pagemap wants CAP_SYS_ADMIN: the physical addresses of ${countText(unknownPages, 'page')}`,
+    );
   }
   if (alsoReadable > 0n) {
-    lines.push(`${hex(alsoReadable)} bytes mapped for writing alone can be read too: Linux cannot forbid it on VT-d`);
+    lines.push(`${bytesText(alsoReadable)} mapped for writing alone can be read too: Linux cannot forbid it on VT-d`);
   }
-  if (kernelOwn > 0n) lines.push(`${hex(kernelOwn)} bytes in reserved windows are the kernel's own`);
-  if (damaged > 0) lines.push([{ text: `${damaged} lines of ${verification.file} make no sense`, role: 'warning' }]);
+  if (kernelOwn > 0n) lines.push(`${bytesText(kernelOwn)} in reserved windows are the kernel's own`);
+  if (damaged > 0)
+    lines.push([
+      {
+        text: `passed over, for making no sense: ${countText(damaged, 'line')} of ${verification.file}`,
+        role: 'warning',
+      },
+    ]);
   const summary: View = { kind: 'text', lines };
   if (differences.length === 0) return summary;
   const table: TableView = {

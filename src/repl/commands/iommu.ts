@@ -9,6 +9,7 @@ import { listGroups } from '../../vfio/iommu/group-list.js';
 import '../../vfio/iommu/iommu.js';
 import { monotonicNs } from '../../vfio/journal.js';
 import { groupsView, iommuView } from '../../views/iommu-view.js';
+import { countText } from '../../views/numbers.js';
 import { translationView, verificationView } from '../../views/translation-view.js';
 import type { Column, View } from '../../views/view.js';
 import { duration, file, integer, optional, toggle, value } from '../arguments.js';
@@ -81,12 +82,12 @@ function listFaults(context: Context<'device'>, { all, since }: FaultFlags): Vie
   };
   const notes = [
     ...(about.length > shown.length
-      ? [`${about.length - shown.length} earlier ones in the log; --since 1h shows them`]
+      ? [`${countText(about.length - shown.length, 'earlier one')} in the log; --since 1h shows more`]
       : []),
     ...(faults.suppressed > 0
       ? [`the kernel's rate limit held ${faults.suppressed} lines about faults back: there were more than are shown`]
       : []),
-    ...(faults.lost > 0 ? [`the log went round ${faults.lost} times before it was read: faults may be missing`] : []),
+    ...(faults.lost > 0 ? ['the log went round before it was read: faults may be missing'] : []),
   ];
   return notes.length === 0 ? table : { kind: 'all', views: [table, text(...notes)] };
 }
@@ -221,7 +222,7 @@ export const commands = [
       yield verificationView(found);
       const differences = found.differences.length + found.unlisted;
       if (differences > 0) {
-        throw new ExpectationError(`the page tables differ from the mappings in ${differences} places`);
+        throw new ExpectationError(`the page tables differ from the mappings in ${countText(differences, 'place')}`);
       }
     },
     toJs: () => 'await device.iommu.verify()',

@@ -226,10 +226,8 @@ describe('the commands', () => {
   it('translate and verify, and exit with 3 for a difference', async () => {
     const ran = await vfiodbg('-c', 'dma alloc ring 64K', '-c', 'iommu translate 0x100040', '-c', 'iommu verify', edu);
     assert.equal(ran.code, 0, ran.stderr);
-    assert.match(
-      ran.stdout,
-      /0x100040 is ring\+0x40, mapped rw\npage tables: physical 0x[0-9a-f]+40, in a page of 4 KiB, rw\n/,
-    );
+    assert.match(ran.stdout, /mapping: +0x100040 is ring\+0x40 +mapped rw\n/);
+    assert.match(ran.stdout, /physical: +0x[0-9a-f]+40 +in a page of 4 KiB, rw\n/);
     assert.match(ran.stdout, /PDPE +0 +0x[0-9a-f]{16} +rw +the table at/);
     assert.match(ran.stdout, /PTE +256 +0x[0-9a-f]{16} +rw +the page of 4 KiB at/);
     assert.match(
@@ -242,6 +240,25 @@ describe('the commands', () => {
     assert.equal(wrong.code, 3);
     assert.match(wrong.stdout, /0x100000\.\.0x110000 +ring +missing/);
     assert.match(wrong.stderr, /differ/);
+  });
+
+  it('answer in JSON', async () => {
+    const lines = [
+      'dma alloc ring 64K',
+      'iommu',
+      'iommu groups',
+      'iommu translate 0x100040',
+      'iommu verify',
+      'iommu faults',
+    ];
+    const ran = await vfiodbg('--json', ...lines.flatMap((line) => ['-c', line]), edu);
+    assert.equal(ran.code, 0, ran.stderr);
+    const answers = ran.stdout
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line));
+    assert.equal(answers.length, lines.length);
+    assert.match(JSON.stringify(answers[3]), /"mapping":\{"name":"ring".*"physical":"0x[0-9a-f]+40"/);
   });
 
   it('show the IOMMU and the groups', async () => {
@@ -345,7 +362,7 @@ describe('without the right to look', () => {
     assert.equal(ran.status, 1, ran.stderr);
     assert.match(
       ran.stdout,
-      /0x100000 is a\+0x0, mapped rw\npage tables: only root may look into \/sys\/kernel\/debug; run as root/,
+      /0x100000 is a\+0x0 +mapped rw\n +page tables: +not shown: only root may look into \/sys\/kernel\/debug +run as root/,
     );
     assert.equal(ran.stderr.split('DMA faults stay unseen: EPERM').length, 2, ran.stderr);
     assert.match(ran.stderr, /read the DMA faults[^\n]*EPERM[^]*sysctl kernel\.dmesg_restrict=0/);
@@ -357,7 +374,7 @@ it('says how to mount debugfs where it is not', async () => {
   try {
     const ran = await vfiodbg('-c', 'dma alloc a 4K', '-c', 'iommu translate 0x100000', '-c', 'iommu verify', edu);
     assert.equal(ran.code, 1);
-    assert.match(ran.stdout, /page tables: debugfs is not mounted.*mount -t debugfs none/);
+    assert.match(ran.stdout, /page tables: +not shown: debugfs is not mounted.*mount -t debugfs none/);
     assert.match(ran.stderr, /debugfs is not mounted/);
   } finally {
     execFileSync('mount', ['-t', 'debugfs', 'none', '/sys/kernel/debug']);
