@@ -1,7 +1,7 @@
 import { VfioError } from '../errors.js';
 import { memoryAt } from '../sys/libc.js';
 import { noteArray } from './array-memory.js';
-import type { Mapping } from './mapping.js';
+import { bytesText, type Mapping } from './mapping.js';
 import type { Memory } from './memory.js';
 import { MemorySpace, type MemorySpaceHost, type Spot } from './memory-space.js';
 import { type ChangedRun, Shadow } from './shadow.js';
@@ -144,7 +144,7 @@ export class DmaBuffer extends MemorySpace {
       yield changes;
     }
     if (runs > 0)
-      this.host.journal.note('dma', `the device has changed ${bytes} bytes of ${this.name}`, { runs, bytes });
+      this.host.journal.note('dma', `the device has changed ${bytesText(bytes)} of ${this.name}`, { runs, bytes });
   }
 
   *#look(): Generator<Change[]> {
