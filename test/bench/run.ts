@@ -1,5 +1,6 @@
 // Every bench, or those named: `npm run bench -- start-up script`. Prints a table, its figures and references measured side by side in this
 // run. Exit code 1 where a limit is missed, 2 for a name that is none.
+import { availableParallelism, loadavg } from 'node:os';
 import { type Row, table } from './report.js';
 
 /** Each is a module of its own, loaded when its turn comes: what it warms up is its own. */
@@ -22,6 +23,8 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
+const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
+const before = load();
 const rows: Row[] = [];
 for (const name of wanted) {
   if (process.stderr.isTTY) process.stderr.write(`${name} ...\n`);
@@ -29,4 +32,8 @@ for (const name of wanted) {
   if (subject) rows.push(...(await subject.run()));
 }
 process.stdout.write(table(rows));
+// Limits in seconds, unlike those of ratios, hold on a machine that has nothing else to do.
+process.stdout.write(
+  `\n${availableParallelism()} processors, load ${before} before and ${load()} after, Node ${process.versions.node}\n`,
+);
 process.exitCode = rows.some(({ limit }) => limit?.met === false) ? 1 : 0;

@@ -5,7 +5,7 @@ import { type Row, atMost } from './report.js';
 import { best, inTurn } from './rounds.js';
 
 const COMMANDS = 100_000;
-const ROUNDS = 6;
+const ROUNDS = 10;
 const LIMIT_US = 5;
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
