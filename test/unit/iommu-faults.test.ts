@@ -70,6 +70,11 @@ describe('an explanation', () => {
       explain(0xfee00010n, 'read'),
       '0xfee00010 is in the window of message-signalled interrupts (0xfee00000..0xfef00000)',
     );
+    const broken = { source: 'vt-d', code: '', reason: '', cause: 'configuration', lines: [], granularity: 1 } as const;
+    assert.match(
+      explainFault({ ...broken, address: 0x100040n }, ledger, msi) ?? '',
+      /it is not the mapping that was missing$/,
+    );
     assert.match(explain(0x100040n, 'read') ?? '', /ring\+0x40, mapped rw now: it was not when the device got there/);
   });
 });

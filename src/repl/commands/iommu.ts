@@ -14,7 +14,7 @@ import { translationView, verificationView } from '../../views/translation-view.
 import type { Column, View } from '../../views/view.js';
 import { duration, file, integer, optional, toggle, value } from '../arguments.js';
 import { type Context, defineCommand } from '../command.js';
-import { ExpectationError } from '../usage-error.js';
+import { ExpectationError, UsageError } from '../usage-error.js';
 
 function text(...lines: string[]): View {
   return { kind: 'text', lines };
@@ -233,9 +233,10 @@ export const commands = [
     group: 'dma',
     summary: 'show the DMA of this device that an IOMMU refused, and why',
     details:
-      "From the kernel's log (/dev/kmsg): device, address, read or write, reason, and what the address means against the mappings. Times are " +
-      "those of `log`, worked out from the log's own clock. A fault whose device the log does not tell has a question mark. --follow " +
-      'shows them as they come, until Ctrl-C or --count of them; in a script a time-out is an expectation that failed: exit code 3.',
+      "From the kernel's log (/dev/kmsg): device, address, read or write, reason, and what the address means against the mappings. The log is " +
+      'followed from the first mapping on. Linux limits how many it logs: on VT-d about three in five seconds. Times are those of `log`, ' +
+      "worked out from the log's own clock. A fault whose device is not told has a question mark. --follow shows those that it has not shown " +
+      'yet, then each as it comes, until Ctrl-C or --count of them; in a script a time-out is an expectation that failed: exit code 3.',
     arguments: {},
     flags: {
       follow: toggle('show faults as they come'),
@@ -248,6 +249,9 @@ export const commands = [
     needs: 'device',
     examples: [{ line: 'iommu faults', says: 'what was refused so far', device: 'sim:edu' }],
     run(context, { flags }) {
+      if (!flags.follow && (flags.count ?? flags.timeout) !== undefined) {
+        throw new UsageError('--count and --timeout go with --follow', undefined, 'add --follow');
+      }
       if (isForeign(context))
         return text(`no DMA fault is told: ${foreign}, and its server checks addresses by itself`);
       return flags.follow ? followFaults(context, flags) : listFaults(context, flags);

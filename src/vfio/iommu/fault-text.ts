@@ -78,7 +78,7 @@ function named(mapping: Mapping): string {
   return `${mapping.name} (${spanText(mapping)})`;
 }
 
-function insideText(address: bigint, mapping: Mapping, { access, granularity }: Fault): string {
+function insideText(address: bigint, mapping: Mapping, { access, granularity, cause }: Fault): string {
   const { name, prot, guard, size } = mapping;
   const offset = address - mapping.iova - BigInt(guard);
   const past = offset - BigInt(size - 2 * guard);
@@ -91,6 +91,8 @@ function insideText(address: bigint, mapping: Mapping, { access, granularity }: 
   if (access === 'write' && prot === 'r') return `write to ${place}, which is mapped for reading only`;
   if ((access === 'read' || access === 'execute') && prot === 'w')
     return `${access} of ${place}, which is mapped for writing only`;
+  if (cause === 'configuration')
+    return `${hex(address)} is ${place}, mapped ${prot}: it is not the mapping that was missing`;
   return `${hex(address)} is ${place}, mapped ${prot} now: it was not when the device got there`;
 }
 

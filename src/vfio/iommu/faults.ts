@@ -81,10 +81,6 @@ export class Faults {
     return this.#kmsg?.lost ?? 0;
   }
 
-  get isWatching(): boolean {
-    return this.#watching;
-  }
-
   /**
    * Follows the log from now on, in the background; it keeps no process from ending. Safe to call again and again. Where the log may
    * not be read, that is reported once, and returned each time.

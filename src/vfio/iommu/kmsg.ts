@@ -106,11 +106,6 @@ export class LogClock {
     this.#offsetNs = this.#offsetNs === undefined ? offset : Math.min(this.#offsetNs, offset);
   }
 
-  /** Whether a record was seen as it came: times are then right to how fast it was read, else to the drift since boot. */
-  get isCalibrated(): boolean {
-    return this.#offsetNs !== undefined;
-  }
-
   /** CLOCK_MONOTONIC in nanoseconds. */
   toMonotonic(microseconds: number): number {
     return microseconds * 1000 + (this.#offsetNs ?? 0);
