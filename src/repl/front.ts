@@ -82,7 +82,6 @@ class Front {
     const atTerminal = isatty(0);
     if (this.#request.interactive || (steps.length === 0 && atTerminal)) {
       const { Prompt } = await import('./repl.js');
-      process.removeAllListeners('SIGINT');
       await this.output.flush();
       this.#prompt = new Prompt(this.session, this.output, (error) => this.#fail(error));
       await this.#prompt.run();

@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { inspect } from 'node:util';
 import { Script } from 'node:vm';
 import { VfioError } from '../vfio/index.js';
@@ -16,7 +18,7 @@ export async function evaluate(session: Session, code: string, signal: AbortSign
   });
   aborted.catch(() => undefined);
   try {
-    const value: unknown = await Promise.race([compile(code).runInThisContext({ breakOnSigint: true }), aborted]);
+    const value: unknown = await Promise.race([runBreakably(compile(code)), aborted]);
     return value === undefined ? undefined : inspect(value, { depth: 2, getters: false });
   } catch (error) {
     if (error instanceof Interrupted || error instanceof VfioError) throw error;
@@ -26,6 +28,40 @@ export async function evaluate(session: Session, code: string, signal: AbortSign
   } finally {
     session.namesChanged();
   }
+}
+
+/** The signals whose handlers cannot run while a script does. */
+const ending = ['SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Runs `script` up to its first await, so that one that loops can be ended: other signals than SIGINT end the process at once, as they do
+ * where nobody handles them.
+ */
+function runBreakably(script: Script): unknown {
+  const handlers = ending.map((name) => ({ name, all: process.listeners(name) }));
+  for (const { name } of handlers) process.removeAllListeners(name);
+  const leave = isatty(0) && process.stdin.isRaw ? leavePrompt() : undefined;
+  try {
+    return script.runInThisContext({ breakOnSigint: true });
+  } finally {
+    leave?.();
+    for (const { name, all } of handlers) for (const each of all) process.on(name, each);
+  }
+}
+
+/**
+ * Ctrl-C is a signal for as long, and no key of a prompt that nobody reads. What is printed goes out without the state of a stream, which a
+ * loop of console.log that is cut off anywhere would leave in disorder, for all that is printed later. @returns what goes back.
+ */
+function leavePrompt(): () => void {
+  process.stdin.setRawMode(false);
+  const streams = [process.stdout, process.stderr];
+  for (const stream of streams)
+    Reflect.set(stream, 'write', (text: string | Uint8Array) => writeSync(stream.fd, text.toString()) >= 0);
+  return () => {
+    for (const stream of streams) Reflect.deleteProperty(stream, 'write');
+    process.stdin.setRawMode(true);
+  };
 }
 
 /** As a script; where that is no JavaScript, as an expression or statements that may await. */

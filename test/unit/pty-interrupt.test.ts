@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { opened, prompt } from './terminal.js';
+import { opened, prompt, Terminal } from './terminal.js';
 
 const waiting = 'wait region0 0 == 1 --timeout 60s';
 
@@ -22,4 +22,35 @@ test('lines that were pasted run before the Ctrl-D behind them', async () => {
   await terminal.until('\none');
   await terminal.until('\ntwo');
   assert.equal(await terminal.exit, 0);
+});
+
+test('JavaScript that loops is ended by Ctrl-C, and the prompt goes on', async () => {
+  const terminal = await opened();
+  for (const loop of ['console.log("runs"); while (true) {}', 'for (;;) console.log("runs")']) {
+    terminal.type(`= ${loop}\r`);
+    await terminal.until('\nruns');
+    terminal.type('\u0003');
+    await terminal.until(prompt);
+  }
+  assert.equal(await terminal.enter('= 6 * 7'), '42');
+  assert.equal(await terminal.leave(), 0);
+});
+
+test('JavaScript that loops is ended by SIGTERM', async () => {
+  const terminal = new Terminal(['-c', '= console.log("runs"); while (true) {}', 'sim:edu']);
+  await terminal.until('runs');
+  terminal.kill('SIGTERM');
+  await terminal.exit;
+  assert.equal(terminal.signal, 15);
+});
+
+test('SIGINT from elsewhere ends a running command, and at the prompt the session, with the terminal as it was', async () => {
+  const terminal = await opened();
+  terminal.type(`${waiting}\r`);
+  await terminal.until('60s');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  terminal.kill('SIGINT');
+  await terminal.until(prompt);
+  terminal.kill('SIGINT');
+  assert.equal(await terminal.exit, 130);
 });
