@@ -325,6 +325,30 @@ describe('what the device changed', () => {
     device.close();
   });
 
+  test('is told across the pieces that a large buffer is kept in, of any size', () => {
+    const { device, transport } = open();
+    const size = 5 * 2 ** 30;
+    const large = device.dma.alloc('large', size);
+    const piece = 2 ** 20;
+    large.writeBlock({ offset: piece - 16, width: 64, count: 4 }, new Uint8Array(32).fill(1));
+    large.write32(size - 4, 5);
+    assert.match(refusal(() => large.u8).message, /an array has 4 GiB at the most/);
+    // Only the beginning: looking at all of it would make all of it.
+    const [first = [], second = []] = large.checking();
+    assert.deepEqual([first, second], [[], []]);
+    deviceView(transport, large.iova ?? 0n, 2 * piece).fill(2, piece - 4, piece + 4);
+    const runs: number[][] = [];
+    for (const changes of large.checking()) {
+      runs.push(...changes.map(({ offset, length }) => [offset, length]));
+      if (runs.length === 2) break;
+    }
+    assert.deepEqual(runs, [
+      [piece - 4, 4],
+      [piece, 4],
+    ]);
+    device.close();
+  });
+
   test('is not a write of this program by any of its ways', () => {
     const { device } = open();
     const ring = device.dma.alloc('ring', PAGE);

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { VfioError } from '../errors.js';
 import { memoryAt } from '../sys/libc.js';
 import { noteArray } from './array-memory.js';
@@ -120,6 +121,9 @@ export class DmaBuffer extends MemorySpace {
       const why =
         memory.kind === 'file' ? 'a file can be shortened, which would end the process' : 'it is an array already';
       throw this.#failure('view', why, 'use read32, write32, readBlock and writeBlock');
+    }
+    if (this.size > constants.MAX_LENGTH) {
+      throw this.#failure('view', `an array has ${bytesText(constants.MAX_LENGTH)} at the most`, 'use readBlock');
     }
     if (this.#views === undefined) {
       this.#views = memoryAt(memory.address + this.guard, this.size);

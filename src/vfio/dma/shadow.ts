@@ -9,31 +9,43 @@ export interface ChangedRun {
   readonly new: Uint8Array;
 }
 
-/** Bytes that are compared at a time. */
+/** Bytes that are kept, and compared, at a time. */
 const PIECE = 2 ** 20;
 /** Equal bytes between two changed ones that do not end a run. */
 const JOINED = 7;
 const SHOWN = 16;
 
+const zeros = new Uint8Array(PIECE);
+
 /**
- * What memory held when it was last looked at, with this program's own writes put in since. Made of pages that are there only once they are
- * written to: the shadow of a large buffer of zeros takes no memory.
+ * What memory held when it was last looked at, with this program's own writes put in since. It is kept in pieces, and what is all zeros since
+ * the beginning takes none.
  */
 export class Shadow {
   readonly #access: MemoryAccess;
   readonly #address: number;
-  readonly #bytes: Uint8Array;
+  readonly #length: number;
+  readonly #pieces: (Uint8Array | undefined)[] = [];
 
-  /** `address` is of `length` bytes, a multiple of 8; zeros, unless they are looked at first. */
+  /** Of `length` bytes at `address`, a multiple of 8; zeros, unless they are looked at first. */
   constructor(access: MemoryAccess, address: number, length: number) {
     this.#access = access;
     this.#address = address;
-    this.#bytes = new Uint8Array(length);
+    this.#length = length;
   }
 
   /** A write of this program's own, in little endian. */
   wrote(at: number, bytes: Uint8Array): void {
-    this.#bytes.set(bytes, at);
+    for (let done = 0; done < bytes.length;) {
+      const within = (at + done) % PIECE;
+      const part = bytes.subarray(done, done + PIECE - within);
+      this.#piece((at + done - within) / PIECE).set(part, within);
+      done += part.length;
+    }
+  }
+
+  #piece(index: number): Uint8Array {
+    return (this.#pieces[index] ??= new Uint8Array(Math.min(PIECE, this.#length - index * PIECE)));
   }
 
   /**
@@ -43,12 +55,13 @@ export class Shadow {
    */
   *look(start: number, end: number, fault: (at: number) => Error): Generator<ChangedRun[]> {
     const now = Buffer.alloc(Math.min(PIECE, end - start));
-    let last = -1;
-    for (let at = start; at < end; at += PIECE) {
-      const length = Math.min(PIECE, end - at);
+    for (let at = start; at < end;) {
+      const within = at % PIECE;
+      const length = Math.min(PIECE - within, end - at);
       const done = this.#access.readBlock(64, this.#address + at, length / 8, 8, now);
       if (done < length / 8) throw fault(at + done * 8);
-      const before = this.#bytes.subarray(at, at + length);
+      const index = (at - within) / PIECE;
+      const before = (this.#pieces[index] ?? zeros).subarray(within, within + length);
       const current = now.subarray(0, length);
       const runs: ChangedRun[] = [];
       if (!current.equals(before)) {
@@ -60,12 +73,11 @@ export class Shadow {
             new: Uint8Array.from(current.subarray(first, Math.min(behind, first + SHOWN))),
           });
         }
-        before.set(current);
+        this.#piece(index).set(current, within);
       }
-      last = at;
+      at += length;
       yield runs;
     }
-    if (last < 0) yield [];
   }
 }
 
