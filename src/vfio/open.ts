@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { Device, type DeviceOptions } from './device.js';
 import { VfioError } from './errors.js';
 import type { Transport } from './transport/transport.js';
@@ -54,7 +55,11 @@ async function openTransport(spec: DeviceSpec, options: OpenOptions): Promise<Tr
   switch (spec.kind) {
     case 'kernel': {
       const { openKernelDevice } = await import('./bus/open.js');
-      return openKernelDevice(spec.address, options.via === undefined ? {} : { via: options.via });
+      try {
+        return openKernelDevice(spec.address, options.via === undefined ? {} : { via: options.via });
+      } catch (error) {
+        throw meantAsFile(spec.address, error);
+      }
     }
     case 'socket': {
       const { VfioUserTransport } = await import('./transport/vfio-user.js');
@@ -68,5 +73,22 @@ async function openTransport(spec: DeviceSpec, options: OpenOptions): Promise<Tr
       const { SnapshotTransport } = await import('./transport/snapshot.js');
       return SnapshotTransport.open(spec.file);
     }
+  }
+}
+
+/** `error`, with what to type where there is no such device but a file of that name: a socket without its folder, or a snapshot. */
+function meantAsFile(address: string, error: unknown): unknown {
+  if (!(error instanceof VfioError) || error.kind !== 'absent') return error;
+  const name = fileNamed(address);
+  if (name === undefined) return error;
+  return new VfioError({ ...error.details, hint: `a file of that name is here: ${name}` }, { cause: error });
+}
+
+function fileNamed(address: string): string | undefined {
+  try {
+    const found = statSync(address);
+    return found.isSocket() ? `./${address}` : found.isFile() ? `snapshot:${address}` : undefined;
+  } catch {
+    return undefined;
   }
 }

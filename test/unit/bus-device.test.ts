@@ -74,6 +74,8 @@ test(
     };
     assert.match(hint('00:04.1'), /0000:00:04\.0/);
     assert.match(hint('9010000.pl030'), /9010000\.pl031/);
+    assert.match(hint('00:05'), /mean 0000:00:05\.0\?/);
+    assert.match(hint('PL031'), /mean 9010000\.pl031\?/);
     assert.match(hint('nothing-like-it-at-all'), /`devices`/);
     for (const hostile of ['', '.', '..', '../../../etc/passwd', 'a\0b', '0000:00:04.0/..']) hint(hostile);
   }),

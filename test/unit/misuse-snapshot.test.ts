@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { commandModules } from '../../src/repl/commands/index.js';
 import { Registry } from '../../src/repl/registry.js';
 import { Session } from '../../src/repl/session.js';
+import { VfioError } from '../../src/vfio/errors.js';
 import { KeptOutput, memfdSession } from './session-fixture.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-snapshot-'));
@@ -123,4 +124,19 @@ test('no snapshot is begun that could not be read again', async () => {
     false,
   );
   large.closeAll();
+});
+
+test('a file that is named as a device is told how to be named', async () => {
+  writeFileSync(join(folder, 'kept.json'), '');
+  const here = process.cwd();
+  process.chdir(folder);
+  try {
+    await assert.rejects(session.open('kept.json'), (error) => {
+      assert.ok(error instanceof VfioError);
+      assert.match(error.details.hint ?? '', /snapshot:kept\.json/);
+      return true;
+    });
+  } finally {
+    process.chdir(here);
+  }
 });

@@ -84,10 +84,10 @@ export function findDevice(address: string, roots: Roots = systemRoots): BusDevi
   const found =
     known.find(({ name }) => name === wanted) ?? known.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
   if (found !== undefined) return describeDevice(found.bus, found.name, roots);
-  const near = nearest(
-    wanted,
-    known.map(({ name }) => name),
-  );
+  const names = known.map(({ name }) => name);
+  // '00:05' for 0000:00:05.0, 'pl031' for 9010000.pl031: a part of a name says more than letters that are alike.
+  const parts = names.filter((name) => wanted.length > 1 && name.toLowerCase().includes(wanted.toLowerCase()));
+  const near = parts.length > 0 && parts.length <= 4 ? parts : nearest(wanted, names);
   throw new VfioError({
     kind: 'absent',
     operation: 'open',
