@@ -96,8 +96,10 @@ export class Registry {
         fail(line, second, `"${second.text}" may be ${tail.join(' or ')}`, 'type more of it');
       }
     }
-    if (this.#entries.has(head)) return this.#found(head, 1);
     const hint = `${head} has ${tails.join(', ')}`;
+    // A command with followers takes no arguments of its own: what stands there is a follower that is spelled wrong.
+    if (this.#entries.has(head) && (second === undefined || tails.length === 0 || second.text.startsWith('-')))
+      return this.#found(head, 1);
     if (second === undefined) return fail(line, first, `"${head}" needs a second word`, hint);
     return fail(line, second, `${head} has no "${clip(second.text)}"`, didYouMean(second.text, tails) ?? hint);
   }

@@ -414,8 +414,10 @@ export class Irq {
     throw this.#error(
       'absent',
       'use',
-      `vector ${vector} is not enabled: it has 0 to ${this.#vectors.length - 1}`,
-      `irq enable ${this.name} ${vector + 1}`,
+      `vector ${vector} is not enabled: ${this.#vectors.length === 1 ? 'only 0 is' : `0 to ${this.#vectors.length - 1} are`}`,
+      vector < this.info.count
+        ? `irq disable ${this.name}; irq enable ${this.name} ${vector + 1}`
+        : `the device has ${this.info.count}, counted from 0`,
     );
   }
 

@@ -22,6 +22,8 @@ import { commandModules } from '../../src/repl/commands/index.js';
 import { Registry } from '../../src/repl/registry.js';
 import { Session } from '../../src/repl/session.js';
 import { Device } from '../../src/vfio/device.js';
+import { VfioError } from '../../src/vfio/errors.js';
+import { UsageError } from '../../src/repl/usage-error.js';
 import { pwrite } from '../../src/vfio/sys/libc.js';
 import { MemfdTransport } from './memfd-transport.js';
 import { KeptOutput, memfdSession } from './session-fixture.js';
@@ -284,4 +286,38 @@ test('an option js prints, or refuses, what has an effect; it never does it', as
   );
   assert.equal(accesses(), before);
   await shown('option js off');
+});
+
+test('a wrong second word is met with the right ones, wrong numbers with what they can be', async () => {
+  await refused('irq enabel msi', /irq has no "enabel"/);
+  await refused('irq s', /irq has no "s"/);
+  const hint = async (line: string): Promise<string> => {
+    try {
+      await session.execute(line, { prefixes: false });
+    } catch (error) {
+      if (error instanceof UsageError) return error.hint ?? '';
+      if (error instanceof VfioError) return error.details.hint ?? '';
+      throw error;
+    }
+    return '';
+  };
+  assert.equal(await hint('irq enabel msi'), 'did you mean enable?');
+  assert.equal(await hint('irq enable msi 0'), 'it is 1 or more');
+  await shown('irq enable msix 2');
+  assert.equal(await hint('irq trigger msix 5'), 'irq disable msix; irq enable msix 6');
+  assert.equal(await hint('irq trigger msix 99'), 'the device has 32, counted from 0');
+  await shown('irq disable');
+});
+
+test('waiting changes nothing, and is allowed in a read-only session', async () => {
+  await shown('irq enable msix 1; irq trigger msix; option readonly on');
+  assert.match(await shown('irq wait msix'), /msix\[0\] \(software\)|msix \(software\)/);
+  await assert.rejects(async () => session.execute('irq trigger msix', { prefixes: false }), /read-only/);
+  await shown('option readonly off; irq disable');
+});
+
+test('no command with followers takes arguments of its own: a follower that is spelled wrong is told from them', async () => {
+  const registry = new Registry(commandModules);
+  for (const { name, arguments: own } of await registry.loadAll())
+    if (registry.subcommands(name).length > 0) assert.deepEqual(Object.keys(own), [], name);
 });

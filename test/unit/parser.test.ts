@@ -278,7 +278,7 @@ test('what a line says wrong is underlined', () => {
     ['peek region0.', '.', /name is missing/],
     ['poke region0 0 0x1Q', '0x1Q', /no number/],
     ['poke region0 0 5)', ')', /does not belong to a value/],
-    ['irq enabel msi', 'enabel', /no more words/],
+    ['irq enabel msi', 'enabel', /irq has no "enabel"/, /enable/],
     ['dma mpa 1', 'mpa', /dma has no "mpa"/, /map/],
     ['dma', 'dma', /needs a second word/, /map/],
     ['.help', '.help', /no command/, /help/],
@@ -300,7 +300,7 @@ test('unique beginnings of names at the prompt, full names in scripts', () => {
   assert.equal(one('d m 1..2'.replace('d ', 'dm '), true).name, 'dma map');
   assert.match(failure('p region0 0', true).message, /"p" may be peek or poke/);
   assert.match(failure('pee region0 0').hint ?? '', /peek/);
-  assert.match(failure('irq en msi').message, /no more words/);
+  assert.match(failure('irq en msi').message, /irq has no "en"/);
   assert.equal(one('md region0 0').name, 'peek', 'an alias is a full name');
 });
 

@@ -68,7 +68,7 @@ export function integer(
           `${clip(scanner.text)} is out of range`,
           0,
           scanner.end,
-          `it goes from ${least} to ${most}`,
+          most === Number.MAX_SAFE_INTEGER ? `it is ${least} or more` : `it goes from ${least} to ${most}`,
         );
       });
     },

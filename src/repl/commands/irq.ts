@@ -298,7 +298,8 @@ export const commands = [
       timeout: defaulted(duration('how long to wait'), 1000),
       fresh: toggle('only signals from now on'),
     },
-    effect: 'irq',
+    // It changes nothing. Where nothing comes it reads COMMAND, to tell whether anything can.
+    effect: 'read',
     needs: 'device',
     examples: [
       {
@@ -311,7 +312,7 @@ export const commands = [
     async run(context, { arguments: { irq: name, vector }, flags }): Promise<View | void> {
       const { device, signal } = context;
       const irq = device.irqs.find(name);
-      if (!device.gate.admit('irq', `wait for ${irq.name}`)) return;
+      if (!device.gate.admit('poll', `wait for ${irq.name}`)) return;
       const options = { count: flags.count, timeoutMs: flags.timeout, signal, fresh: flags.fresh };
       try {
         const event = await irq.wait({ ...options, ...(vector !== undefined && { vector }) });
