@@ -75,7 +75,7 @@ describe('the allocator', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 

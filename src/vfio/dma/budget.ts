@@ -33,14 +33,6 @@ export function lockedMemory(via: Via): LockedMemory {
   };
 }
 
-/** 'the limit (RLIMIT_MEMLOCK) is 8 MiB and 4 KiB are in use'. */
-export function lockedText({ limit, used, exempt }: LockedMemory): string {
-  const inUse = `${bytesText(used)} are in use`;
-  if (limit === Infinity) return `there is no limit, and ${inUse}`;
-  const lifted = exempt ? ', which CAP_IPC_LOCK lifts,' : '';
-  return `the limit (RLIMIT_MEMLOCK) is ${bytesText(limit)}${lifted} and ${inUse}`;
-}
-
 let exempt: boolean | undefined;
 
 /** Throws VfioError 'limit' where the kernel would not let this process pin `size` bytes more. vfio-user pins nothing. */
@@ -53,7 +45,9 @@ export function checkLocked(size: number, via: Via, place: Place): void {
   throw new VfioError({
     kind: 'limit',
     ...place,
-    why: `${bytesText(size)} would be pinned for the device: ${lockedText(locked)}`,
+    why:
+      `${bytesText(size)} would be pinned for the device: the limit (RLIMIT_MEMLOCK) is ${bytesText(locked.limit)} ` +
+      `and ${bytesText(locked.used)} are in use`,
     hint: 'raise it before starting, with `ulimit -l unlimited`, or map less',
   });
 }

@@ -110,11 +110,6 @@ export class Ledger<S extends IovaSpan> implements Iterable<S> {
     this.#bytes = 0;
   }
 
-  /** The span that holds the address. */
-  at(iova: bigint): S | undefined {
-    return this.neighbours(iova).at;
-  }
-
   neighbours(iova: bigint): Neighbours<S> {
     const [index, behind] = this.#behind(iova);
     const leaf = this.#leaves[index];
