@@ -72,7 +72,7 @@ function findCommand(
     const found = registry.find(line, head, bare, second, true);
     return { command: found.command, taken: found.words, name: found.name };
   } catch (error) {
-    if (error instanceof UsageError) return { command: undefined, taken: 1, name: head };
+    if (error instanceof UsageError) return { command: registry.get(head), taken: 1, name: head };
     throw error;
   }
 }
