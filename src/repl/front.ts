@@ -45,7 +45,11 @@ class Front {
     this.#request = request;
     const terminal = isatty(1);
     this.output = new StandardOutput(
-      () => ({ colour: this.#colour(1), columns: terminal ? columnsOf(process.stdout) : Infinity }),
+      () => ({
+        colour: this.#colour(1),
+        columns: terminal ? columnsOf(process.stdout) : Infinity,
+        json: this.session.options.get('json'),
+      }),
       (error) => this.#outputFailed(error),
     );
     this.session = new Session(new Registry(commandModules), this.output);
@@ -83,6 +87,7 @@ class Front {
     if (this.#request.interactive || (steps.length === 0 && atTerminal)) {
       const { Prompt } = await import('./repl.js');
       await this.output.flush();
+      if (atTerminal && steps.length === 0) this.output.notice('help lists the commands; Tab completes; Ctrl-D leaves');
       this.#prompt = new Prompt(this.session, this.output, (error) => this.#fail(error));
       await this.#prompt.run();
       return exitCodes.done;

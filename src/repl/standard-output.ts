@@ -14,6 +14,8 @@ export interface Style {
   readonly colour: boolean;
   /** Columns of the terminal; Infinity where there is none. */
   readonly columns: number;
+  /** Whoever reads it takes lines of JSON, events among them. */
+  readonly json: boolean;
 }
 
 /** Whether colours are wanted on descriptor `fd`, where nobody says so: on a terminal, without NO_COLOR. */
@@ -131,7 +133,11 @@ export class StandardOutput implements Output {
       return;
     }
     void this.#out.flush();
-    process.stderr.write(`${escape(text)}\n`);
+    // Like the errors there: {"notice": ...}.
+    const shown = this.#style().json
+      ? `${JSON.stringify({ notice: escape(text) })}\n`
+      : plain({ kind: 'text', prose: true, lines: [text] }, columnsOf(process.stderr));
+    process.stderr.write(shown);
   }
 
   progress(text: string | undefined): void {

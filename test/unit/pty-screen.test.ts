@@ -65,3 +65,17 @@ test(
     assert.equal(await terminal.leave(), 0);
   },
 );
+
+test('a newcomer is told where help is; with --json events are lines of JSON on standard error', async () => {
+  const terminal = new Terminal();
+  assert.match(await terminal.until(prompt), /help lists the commands; Tab completes; Ctrl-D leaves\r\n/);
+  assert.equal(await terminal.leave(), 0);
+  const json = new Terminal([
+    '--json',
+    '-c',
+    'irq storm 1; irq enable msix; irq trigger msix; irq trigger msix; sleep 300ms',
+    'sim:sram',
+  ]);
+  await json.until('{"notice":"sim:sram: interrupt storm: msix[0]');
+  assert.equal(await json.exit, 0);
+});
