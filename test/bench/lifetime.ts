@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { openDevice } from '../../src/vfio/open.js';
 import type { Row } from './report.js';
 
-const OPENINGS = 200;
+const OPENINGS = 1000;
 
 async function open(): Promise<void> {
   using device = await openDevice('sim:sram');
