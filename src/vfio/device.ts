@@ -5,6 +5,7 @@ import { Interrupts } from './interrupts.js';
 import type { Iommu, MappingSource } from './iommu/iommu.js';
 import { Journal } from './journal.js';
 import { Region } from './region.js';
+import { RegisterSet } from './registers/register-set.js';
 import type { RegionHost } from './region-host.js';
 import type { Space } from './space.js';
 import { type AccessEngine, accessEngine, faultName } from './sys/access-engine.js';
@@ -53,6 +54,8 @@ export class Device {
   readonly regions: readonly Region[];
   readonly irqInfos: readonly IrqInfo[];
   readonly irqs: Interrupts;
+  /** The registers that maps describe. */
+  readonly registers = new RegisterSet();
   readonly #spaces = new Map<string, Space>();
   readonly #mappings: { readonly address: number; readonly length: number }[] = [];
   readonly #lostListeners = new Set<(reason: FailureDetails) => void>();
