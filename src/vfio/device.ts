@@ -160,6 +160,30 @@ export class Device {
     };
   }
 
+  /**
+   * Gives a region another name, by which commands know it as well: a device tree's reg-name, a profile's. The returned function takes it away
+   * again. Throws VfioError 'busy' where the name is another space's.
+   */
+  nameRegion(region: Region, name: string): () => void {
+    const known = this.#spaces.get(name);
+    if (known === region) return () => undefined;
+    if (known !== undefined) {
+      throw new VfioError({
+        kind: 'busy',
+        operation: `name ${region.name}`,
+        space: name,
+        why: `the name is ${known.name === name ? 'taken' : `another one of ${known.name}`}`,
+        hint: 'choose another name',
+      });
+    }
+    this.#spaces.set(name, region);
+    region.aliases.push(name);
+    return () => {
+      this.#spaces.delete(name);
+      region.aliases.splice(region.aliases.indexOf(name), 1);
+    };
+  }
+
   /** The region of that index, name or alias. Throws VfioError where the device has none. */
   region(which: number | string): Region {
     const found = this.regions.find(

@@ -76,6 +76,26 @@ export class Interrupts implements Iterable<Irq> {
     });
   }
 
+  /**
+   * Gives an interrupt another name: a device tree's interrupt-name, a profile's. The returned function takes it away again. Throws VfioError
+   * 'busy' where the name is another interrupt's.
+   */
+  nameIrq(irq: Irq, name: string): () => void {
+    const known = this.#irqs.find(({ names }) => names.includes(name));
+    if (known === irq) return () => undefined;
+    if (known !== undefined) {
+      throw new VfioError({
+        kind: 'busy',
+        operation: `name interrupt ${irq.name}`,
+        device: this.#host.name,
+        why: `${name} is a name of ${known.name}`,
+        hint: 'choose another name',
+      });
+    }
+    irq.names.push(name);
+    return () => void irq.names.splice(irq.names.indexOf(name), 1);
+  }
+
   get intx(): Irq {
     return this.find('intx');
   }

@@ -45,7 +45,8 @@ export class Region implements Space {
   readonly index: number;
   readonly info: RegionInfo;
   readonly name: string;
-  readonly aliases: readonly string[];
+  /** Other names; those that a device tree or a profile gives come by Device.nameRegion(). */
+  readonly aliases: string[];
   readonly owner: string;
   readonly size: number;
   readonly readable: boolean;
@@ -62,7 +63,7 @@ export class Region implements Space {
   /** While a block is read: why its cells were refused, by errno. Asking reads config space, which is done once for a block. */
   #reasons: Map<string, Reason> | undefined;
 
-  constructor(host: RegionHost, info: RegionInfo, name: string, aliases: readonly string[]) {
+  constructor(host: RegionHost, info: RegionInfo, name: string, aliases: string[]) {
     this.#host = host;
     this.#journal = host.journal;
     this.#gate = host.gate;

@@ -14,7 +14,7 @@ const effects = {
  */
 export class RegisterSet {
   readonly #maps: RegisterMap[] = [];
-  readonly #profileCautions: Caution[] = [];
+  readonly #profileCautions = new Set<Caution>();
   readonly #listeners = new Set<() => void>();
   #registers: readonly Register[] = [];
   #byPath = new Map<string, Register[]>();
@@ -46,10 +46,14 @@ export class RegisterSet {
     return true;
   }
 
-  /** Adds what a profile warns of, beside what the maps' read effects say. */
-  addCautions(cautions: readonly Caution[]): void {
-    this.#profileCautions.push(...cautions);
+  /** Adds what a profile warns of, beside what the maps' read effects say. The returned function takes it away again. */
+  addCautions(cautions: readonly Caution[]): () => void {
+    for (const caution of cautions) this.#profileCautions.add(caution);
     this.#changed();
+    return () => {
+      for (const caution of cautions) this.#profileCautions.delete(caution);
+      this.#changed();
+    };
   }
 
   /** Runs `listener` whenever names may mean something else. */
