@@ -14,6 +14,7 @@ export interface Word {
 const TAB = 9;
 const SPACE = 32;
 const QUOTE = 34;
+const DOLLAR = 36;
 const HASH = 35;
 const APOSTROPHE = 39;
 const SEMICOLON = 59;
@@ -93,15 +94,17 @@ export class Lexer {
     let at = start;
     let text: string | undefined;
     let copied = start;
-    const open: number[] = [];
+    let dollar = false;
+    let open: number[] | undefined;
     for (; at < line.length; at += 1) {
       const code = line.charCodeAt(at);
       // 0-9 A-Z a-z _ and what else needs no second look
       if ((code >= 0x30 && code <= 0x3a) || (code >= 0x3c && code <= 0x5a) || (code >= 0x5e && code <= 0x7a)) continue;
       if (code === SPACE || code === TAB) {
-        if (open.length === 0) break;
+        if (open === undefined || open.length === 0) break;
       } else if (code === SEMICOLON) break;
-      else if (code === 0x28 || code === 0x5b) open.push(at);
+      else if (code === DOLLAR) dollar = true;
+      else if (code === 0x28 || code === 0x5b) (open ??= []).push(at);
       else if (code === 0x29 || code === 0x5d) this.#close(open, at, code);
       else if (code === QUOTE || code === APOSTROPHE || code === BACKSLASH) {
         text = (text ?? '') + line.slice(copied, at);
@@ -111,7 +114,7 @@ export class Lexer {
         copied = end;
       }
     }
-    const unclosed = open.at(-1);
+    const unclosed = open?.at(-1);
     if (unclosed !== undefined) {
       const bracket = line[unclosed] ?? '';
       throw new UsageError(
@@ -121,13 +124,13 @@ export class Lexer {
       );
     }
     this.#at = at;
-    const quoted = text !== undefined;
-    return this.#substituted({ text: (text ?? '') + line.slice(copied, at), start, end: at, quoted });
+    if (text !== undefined) return { text: text + line.slice(copied, at), start, end: at, quoted: true };
+    const word = { text: line.slice(start, at), start, end: at, quoted: false };
+    return dollar ? this.#substituted(word) : word;
   }
 
   /** The word with $1 and so on replaced by what the script was given. */
   #substituted(word: Word): Word {
-    if (word.quoted || !word.text.includes('$')) return word;
     const text = word.text.replace(parameter, (name, digits: string) => {
       const found = this.#parameters?.[Number(digits) - 1];
       if (found !== undefined) return found;
@@ -193,8 +196,8 @@ export class Lexer {
     return true;
   }
 
-  #close(open: number[], at: number, code: number): void {
-    const opened = open.pop();
+  #close(open: number[] | undefined, at: number, code: number): void {
+    const opened = open?.pop();
     const fits = opened === undefined || (this.line[opened] === '(') === (code === 0x29);
     if (fits) return;
     const { line } = this;

@@ -10,7 +10,8 @@ const literal =
  * @returns an unsigned 64-bit value, or a string that says what is wrong with it.
  */
 export function parseNumber(text: string): bigint | { readonly wrong: string; readonly hint?: string } {
-  if (text.length <= 9 && /^(?:0x[0-9a-fA-F]+|[1-9][0-9]*|0)$/.test(text)) return BigInt(Number(text));
+  const short = shortNumber(text);
+  if (short >= 0) return BigInt(short);
   const found = literal.exec(text);
   if (!found) return { wrong: `${clip(text)} is no number`, ...hintFor(text) };
   const [, hex, binary, octal, decimal, unit = ''] = found;
@@ -24,6 +25,22 @@ export function parseNumber(text: string): bigint | { readonly wrong: string; re
   const prefix = hex !== undefined ? '0x' : binary !== undefined ? '0b' : octal !== undefined ? '0o' : '';
   const value = BigInt(prefix + digits) * (units[unit.toUpperCase()] ?? 1n);
   return value > LARGEST ? tooLarge : value;
+}
+
+/** What most numbers are, plain hexadecimal or decimal of up to nine characters, read without a regular expression; -1 for all others. */
+function shortNumber(text: string): number {
+  const { length } = text;
+  if (length === 0 || length > 9) return -1;
+  const hex = length > 2 && text.charCodeAt(0) === 0x30 && text.charCodeAt(1) === 0x78;
+  if (!hex && length > 1 && text.charCodeAt(0) === 0x30) return -1;
+  let value = 0;
+  for (let at = hex ? 2 : 0; at < length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x30 && code <= 0x39) value = value * (hex ? 16 : 10) + code - 0x30;
+    else if (hex && (code | 0x20) >= 0x61 && (code | 0x20) <= 0x66) value = value * 16 + (code | 0x20) - 0x57;
+    else return -1;
+  }
+  return value;
 }
 
 function hintFor(text: string): { hint?: string } {

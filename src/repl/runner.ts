@@ -17,6 +17,8 @@ import { UsageError } from './usage-error.js';
  */
 const MOST_LINES = 256;
 const LONGEST_KEPT = 1024;
+/** Where lines have not come again for so long, only the first quarter of as many is looked up and kept. */
+const PATIENCE = 1024;
 /** How long a dry run waits for a command that does not end by itself, in milliseconds. */
 const DRY_RUN_PATIENCE = 200;
 
@@ -41,6 +43,8 @@ export class Runner {
   readonly #session: Session;
   #prepared = new Map<string, Prepared>();
   #generation = 0;
+  /** Lines that came, each for the first time, since one came again. */
+  #strangers = 0;
   #running: Running | undefined;
   #last: { readonly command: Command; readonly input: AnyInput } | undefined;
   /** In a session that is dry: $_ would be what a command before this one had read. */
@@ -71,13 +75,17 @@ export class Runner {
   }
 
   #prepare(text: string, options: RunOptions): Prepared | { readonly load: string } {
-    const known = this.#prepared.get(text);
-    if (known && known.options.prefixes === options.prefixes && known.options.parameters === options.parameters)
+    const keeps = this.#strangers < PATIENCE || this.#strangers % PATIENCE < PATIENCE / 4;
+    this.#strangers += 1;
+    const known = keeps ? this.#prepared.get(text) : undefined;
+    if (known && known.options.prefixes === options.prefixes && known.options.parameters === options.parameters) {
+      this.#strangers = 0;
       return known;
+    }
     const statements = parseLine(text, this.#session.registry, options.prefixes, options.parameters);
     if ('load' in statements) return statements;
     const prepared = { text, options, statements, bound: [], generation: this.#generation };
-    if (text.length <= LONGEST_KEPT) {
+    if (keeps && text.length <= LONGEST_KEPT) {
       // Not clear(): V8 chains a cleared map's table to the next, and one that has grown old keeps all that follow alive.
       if (this.#prepared.size >= MOST_LINES) this.#prepared = new Map();
       this.#prepared.set(text, prepared);

@@ -11,7 +11,8 @@ const NEXT_PROGRESS = 100;
 export class Running implements Context {
   readonly session: Session;
   readonly dryRun: boolean;
-  readonly #started = performance.now();
+  /** When it first had something to say of its progress: asking for the time costs more than a command may. */
+  #started: number | undefined;
   #spoke = 0;
   #controller: AbortController | undefined;
   #interrupted = false;
@@ -57,6 +58,7 @@ export class Running implements Context {
 
   progress(text: string): void {
     const now = performance.now();
+    this.#started ??= now;
     if (now - this.#started < FIRST_PROGRESS || now - this.#spoke < NEXT_PROGRESS) return;
     this.#spoke = now;
     this.session.output.progress(text);

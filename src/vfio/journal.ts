@@ -26,20 +26,23 @@ export interface BlockEntry {
   readonly faults: number;
 }
 
+const happeningKinds = [
+  'command',
+  'open',
+  'close',
+  'lost',
+  'reset',
+  'irq',
+  'irq-control',
+  'dma',
+  'dma-fault',
+  'bind',
+  'error',
+  'note',
+] as const;
+
 /** The kinds of what happens beside accesses. */
-export type HappeningKind =
-  | 'command'
-  | 'open'
-  | 'close'
-  | 'lost'
-  | 'reset'
-  | 'irq'
-  | 'irq-control'
-  | 'dma'
-  | 'dma-fault'
-  | 'bind'
-  | 'error'
-  | 'note';
+export type HappeningKind = (typeof happeningKinds)[number];
 
 /** Anything else that happened: what it was in words, and its particulars as data for JSON. */
 export interface HappeningEntry {
@@ -67,23 +70,25 @@ const OFFSET = 1;
 const META = 2;
 const VALUE = 3;
 
-// META of a plain access: width (bits 0..6), write (bit 7), 64-bit value (bit 8), space (from bit 9). -1: see `extras`.
+// META of a plain access: width (bits 0..6), write (bit 7), 64-bit value (bit 8), space (from bit 9). -1: see `extras`. Below that: a
+// happening of that kind whose text alone is in `extras`.
 const WRITE = 0x80;
 const WIDE = 0x100;
 const SPACE_SHIFT = 9;
 const EXTRA = -1;
+const FIRST_KIND = -2;
 
 /**
  * What happened on one device, in order, with monotonic times: a ring of fixed memory whose oldest entries make room.
- * Plain accesses cost a few typed-array stores; everything else is kept as an object.
+ * Plain accesses and commands cost a few typed-array stores; everything else is kept as an object.
  */
 export class Journal {
   readonly capacity: number;
   readonly #mask: number;
   readonly #slots: Float64Array;
   readonly #wide: BigUint64Array;
-  /** The entries that are objects, each in the place of its slot. */
-  readonly #extras: (JournalEntry | undefined)[] = [];
+  /** The entries that are objects, and the texts of those that are not, each in the place of its slot. */
+  readonly #extras: (JournalEntry | string | undefined)[] = [];
   readonly #spaces: string[] = [];
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
   #listening = false;
@@ -117,7 +122,7 @@ export class Journal {
   #access(space: number, meta: number, offset: number, value: number | bigint, time: number): void {
     const sequence = this.#next++;
     const at = (sequence & this.#mask) * SLOT;
-    if (this.#slots[at + META] === EXTRA) this.#extras[sequence & this.#mask] = undefined;
+    if ((this.#slots[at + META] ?? 0) < 0) this.#extras[sequence & this.#mask] = undefined;
     this.#slots[at + TIME] = time;
     this.#slots[at + OFFSET] = offset;
     if (typeof value === 'number') {
@@ -141,8 +146,17 @@ export class Journal {
   }
 
   /** Records anything else; `time` where it was taken elsewhere (an interrupt's arrival). */
-  note(kind: HappeningKind, text: string, data?: Readonly<Record<string, unknown>>, time?: number): void {
-    this.#extra((sequence, now) => ({ kind, sequence, time: time ?? now, text, ...(data && { data }) }));
+  note(kind: HappeningKind, text: string, data?: Readonly<Record<string, unknown>>, time = monotonicNs()): void {
+    if (data !== undefined) {
+      this.#extra((sequence) => ({ kind, sequence, time, text, data }));
+      return;
+    }
+    const sequence = this.#next++;
+    const at = (sequence & this.#mask) * SLOT;
+    this.#slots[at + TIME] = time;
+    this.#slots[at + META] = FIRST_KIND - happeningKinds.indexOf(kind);
+    this.#extras[sequence & this.#mask] = text;
+    if (this.#listening) this.#tell(sequence);
   }
 
   #extra(make: (sequence: number, time: number) => JournalEntry): void {
@@ -161,7 +175,12 @@ export class Journal {
   #at(sequence: number): JournalEntry | undefined {
     const at = (sequence & this.#mask) * SLOT;
     const meta = this.#slots[at + META] ?? 0;
-    if (meta === EXTRA) return this.#extras[sequence & this.#mask];
+    if (meta < 0) {
+      const kept = this.#extras[sequence & this.#mask];
+      const kind = happeningKinds[FIRST_KIND - meta];
+      if (typeof kept !== 'string' || kind === undefined) return typeof kept === 'string' ? undefined : kept;
+      return { kind, sequence, time: this.#slots[at + TIME] ?? 0, text: kept };
+    }
     return {
       kind: meta & WRITE ? 'write' : 'read',
       sequence,

@@ -4,8 +4,6 @@
  * for parsing back: a backslash that was there stays as it is.
  */
 
-const plainAscii = /^[\x20-\x7e]*$/;
-
 /**
  * Controls (C0, DEL, C1), formats (bidirectional overrides, zero-width characters), lone surrogates, private use and
  * unassigned code points, and the line and paragraph separators: what Python's str.isprintable refuses, but for spaces.
@@ -16,7 +14,16 @@ const shortForms: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n',
 
 /** `text` with every character that is not to be sent to a terminal as `\n`, `\x1b`, `\u202e` or `\u{e0041}`. */
 export function escape(text: string): string {
-  return plainAscii.test(text) ? text : text.replace(unprintable, escapeCharacter);
+  return isPlainAscii(text) ? text : text.replace(unprintable, escapeCharacter);
+}
+
+/** A loop, since most texts are the cells of short lines: a regular expression takes longer to begin than this to end. */
+function isPlainAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 function escapeCharacter(character: string): string {
