@@ -1,3 +1,4 @@
+import { RegisterSet } from '../vfio/registers/register-set.js';
 import type { Argument, Parsed } from './arguments/argument.js';
 import { Words } from './arguments/words.js';
 import { type Command, isToggle } from './command.js';
@@ -40,4 +41,5 @@ const nameless: Names = {
   spaceNames: [],
   defaultSpace: undefined,
   register: () => 'no register map is loaded',
+  registers: new RegisterSet(),
 };

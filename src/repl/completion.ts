@@ -29,13 +29,12 @@ export function complete(line: string, source: CompletionSource): Completion | {
   const { words, typed, start } = wordsBefore(line);
   const fitting = (all: readonly Candidate[], from = start, begun = typed): Completion => ({
     start: from,
-    candidates: unique(all.filter(({ text }) => text.startsWith(begun))),
+    candidates: unique(all.filter((candidate) => fits(candidate, begun))),
   });
   const { registry, world } = source;
-  const inBrackets = /[[(]\s*([A-Za-z_$][\w.-]*)?$/.exec(typed);
-  if (inBrackets) {
-    const part = inBrackets[1] ?? '';
-    const names = part.startsWith('$') ? variables(world) : spaces(world);
+  const part = inBrackets(typed);
+  if (part !== undefined) {
+    const names = part.startsWith('$') ? variables(world) : spaces(world, part);
     return fitting(names, line.length - part.length, part);
   }
   const [first, second] = words;
@@ -158,8 +157,24 @@ function variables(world: World): Candidate[] {
   return world.variableNames.map((name) => ({ text: `$${name}` }));
 }
 
-function spaces(world: World): Candidate[] {
-  return [...world.spaceNames, ...world.registerNames].map((text) => ({ text, more: true }));
+function spaces(world: World, typed: string): Candidate[] {
+  const names = [...world.spaceNames.map((text) => ({ text })), ...world.registerNames(typed)];
+  return names.map((candidate) => ({ ...candidate, more: true }));
+}
+
+/**
+ * What is typed of a name in the innermost bracket that is open: [LOCATION] or an expression in ( ). The index of a register's array is part
+ * of its name, and no such bracket, unless a variable is typed there.
+ */
+function inBrackets(typed: string): string | undefined {
+  const open = /(?<before>[\w\]])?[[(]\s*(?<part>(?:[A-Za-z_$](?:[\w.-]|\[\w*\])*(?:\[\w*)?)?)$/.exec(typed);
+  if (open === null) return undefined;
+  const { before, part = '' } = open.groups ?? {};
+  return before !== undefined && !part.startsWith('$') ? undefined : part;
+}
+
+function fits({ text, name }: Candidate, begun: string): boolean {
+  return name === true ? text.toUpperCase().startsWith(begun.toUpperCase()) : text.startsWith(begun);
 }
 
 function unique(candidates: readonly Candidate[]): Candidate[] {

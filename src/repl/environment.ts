@@ -1,21 +1,14 @@
+import type { FieldDescription, Register } from '../vfio/registers/register-map.js';
+import type { PathStep } from '../vfio/registers/register-path.js';
+import type { RegisterSet } from '../vfio/registers/register-set.js';
 import type { Space } from '../vfio/space.js';
 import type { Width } from '../vfio/width.js';
+import type { Candidate } from './arguments/argument.js';
 import type { Location } from './arguments/location.js';
 
-/** A field of a register: `bits` bits from bit `low` on. */
-export interface Field {
-  readonly name: string;
-  readonly low: number;
-  readonly bits: number;
-}
+export type { PathStep };
 
-/** One step of a register's path: FIFO[3] is { name: 'FIFO', index: 3 }. */
-export interface PathStep {
-  readonly name: string;
-  readonly index?: number;
-}
-
-/** A register as a map knows it. */
+/** Where a register is, and what a map says of it. */
 export interface RegisterPlace {
   readonly space: string;
   /** Byte offset in its space. */
@@ -23,7 +16,9 @@ export interface RegisterPlace {
   readonly width: Width;
   /** The canonical name without the space, such as 'CTRL'. */
   readonly name: string;
-  readonly field?: Field;
+  /** Its description; absent where only its place is known. */
+  readonly register?: Register;
+  readonly field?: FieldDescription;
 }
 
 /** The names that a line can use: what they mean is settled when the line is parsed. */
@@ -35,6 +30,8 @@ export interface Names {
   readonly defaultSpace: Space | undefined;
   /** The register at `path`, in `space` if it was said; a string says why there is none. */
   register(space: string | undefined, path: readonly PathStep[]): RegisterPlace | string;
+  /** What the maps of the current device describe. */
+  readonly registers: RegisterSet;
 }
 
 /** What evaluating a line's expressions needs. */
@@ -47,7 +44,10 @@ export interface Environment {
 /** What completion may know. None of it touches the device. */
 export interface World {
   readonly spaceNames: readonly string[];
-  readonly registerNames: readonly string[];
+  /** Registers and fields whose names begin with `typed`, as far as their next step. */
+  registerNames(typed: string): readonly Candidate[];
+  /** The register at `path`, as it is typed, if the maps know it. */
+  registerNamed(path: string): Register | undefined;
   readonly irqNames: readonly string[];
   readonly variableNames: readonly string[];
   readonly commandNames: readonly string[];

@@ -128,7 +128,7 @@ export class Prompt {
       }
       const quoted = /["']/.test(line[completion.start - 1] ?? '');
       const texts = completion.candidates.map(
-        ({ text, more }) => `${quoted ? text : shielded(text)}${more === true ? '' : ' '}`,
+        ({ text, more, name }) => `${quoted || name === true ? text : shielded(text)}${more === true ? '' : ' '}`,
       );
       return [texts, line.slice(completion.start)];
     } catch (error) {

@@ -1,12 +1,13 @@
 import type { Device } from '../vfio/device.js';
 import { VfioError } from '../vfio/errors.js';
+import { RegisterSet } from '../vfio/registers/register-set.js';
 import type { Space } from '../vfio/space.js';
 import type { Location } from './arguments/location.js';
-import { configRegister } from './config-registers.js';
 import type { Environment, Names, PathStep, RegisterPlace, World } from './environment.js';
 import { IrqAnnouncer } from './irq-announcer.js';
 import { UnknownInDryRun } from './interrupted.js';
 import { Options } from './options.js';
+import { placeOf } from './register-place.js';
 import type { Output } from './output.js';
 import type { Registry } from './registry.js';
 import { Runner, type RunOptions } from './runner.js';
@@ -30,8 +31,8 @@ export class Session implements Names, Environment {
   readonly failureListeners = new Set<() => void>();
   /** $_: the last value that was read. */
   last = 0n;
-  /** Looks registers up; a register map replaces it. */
-  resolveRegister: (space: string | undefined, path: readonly PathStep[]) => RegisterPlace | string = builtInRegister;
+  /** What is described where no device is open: for `decode`. */
+  readonly #describedApart = new RegisterSet();
   readonly #runner: Runner;
   readonly #devices: Device[] = [];
   #device: Device | undefined;
@@ -44,6 +45,7 @@ export class Session implements Names, Environment {
     this.output = output;
     this.#runner = new Runner(this);
     this.world = worldOf(this);
+    this.#describedApart.onChange(() => this.namesChanged());
     this.options.onChange((name) => {
       for (const device of this.#devices) {
         if (name === 'readonly') device.readOnly = this.options.get('readonly');
@@ -84,6 +86,7 @@ export class Session implements Names, Environment {
     const gone = this.#devices.findIndex((each) => each.name === device.name);
     if (gone >= 0) this.#devices.splice(gone, 1);
     this.#devices.push(device);
+    device.registers.onChange(() => this.namesChanged());
     device.irqs.onReport((text) => this.output.notice(`${device.name}: ${text}`));
     device.onDmaFault((text) => this.notify(`${device.name}: ${text}`));
     this.#interrupts?.watch(device);
@@ -144,7 +147,12 @@ export class Session implements Names, Environment {
   }
 
   register(space: string | undefined, path: readonly PathStep[]): RegisterPlace | string {
-    return this.resolveRegister(space, path);
+    return placeOf(this.registers, space, path);
+  }
+
+  /** The maps of the current device; where none is open, a set of the session's own, so that values can be decoded without one. */
+  get registers(): RegisterSet {
+    return this.#device?.registers ?? this.#describedApart;
   }
 
   variable(name: string): bigint | undefined {
@@ -209,8 +217,4 @@ export class Session implements Names, Environment {
       hint: 'open DEVICE (try sim:edu)',
     });
   }
-}
-
-function builtInRegister(space: string | undefined, path: readonly PathStep[]): RegisterPlace | string {
-  return space === 'config' ? configRegister(path) : 'no register map is loaded';
 }

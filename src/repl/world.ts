@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
+import { findRegister } from '../vfio/registers/lookup.js';
 import { modelNames } from '../vfio/sim/catalog.js';
 import { expandHome } from './arguments/text.js';
-import { configRegisterNames } from './config-registers.js';
 import type { World } from './environment.js';
 import { optionNames } from './options.js';
+import { registerCandidates } from './register-completion.js';
 import type { Session } from './session.js';
 
 /** Where the kernel lists devices that VFIO may drive. */
@@ -15,8 +16,12 @@ export function worldOf(session: Session): World {
     get spaceNames() {
       return session.spaceNames;
     },
-    get registerNames() {
-      return session.space('config') === undefined ? [] : configRegisterNames.map((name) => `config.${name}`);
+    registerNames: (typed) => registerCandidates(typed, session),
+    registerNamed: (path) => {
+      const steps = path.split('.').map((name) => ({ name }));
+      const space = session.space(steps[0]?.name ?? '')?.name;
+      const found = findRegister(session.registers, space, space === undefined ? steps : steps.slice(1));
+      return typeof found === 'string' ? undefined : found.register;
     },
     get irqNames() {
       return [...(session.device?.irqs ?? [])].flatMap(({ names }) => names);

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { commandModules } from '../../src/repl/commands/index.js';
 import { complete, type CompletionSource } from '../../src/repl/completion.js';
-import { configRegisterNames } from '../../src/repl/config-registers.js';
 import { Options, optionNames } from '../../src/repl/options.js';
+import { registerCandidates } from '../../src/repl/register-completion.js';
 import { Registry } from '../../src/repl/registry.js';
 import { UsageError } from '../../src/repl/usage-error.js';
 import { fakeSpace, namesOf } from './language-fixture.js';
@@ -23,7 +23,8 @@ const source: CompletionSource = {
   registry,
   world: {
     spaceNames: names.spaceNames,
-    registerNames: configRegisterNames.map((name) => `config.${name}`),
+    registerNames: (typed) => registerCandidates(typed, names),
+    registerNamed: () => undefined,
     variableNames: ['base', '_'],
     irqNames: ['msi'],
     commandNames: registry.names,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { configRegister } from '../../src/repl/config-registers.js';
 import type { Names } from '../../src/repl/environment.js';
+import { RegisterSet } from '../../src/vfio/registers/register-set.js';
 import type { Space } from '../../src/vfio/space.js';
 
 /** A space that must never be touched: for the language, which only names it. */
@@ -26,6 +27,7 @@ export function namesOf(spaces: readonly Space[]): Names {
     space: (name) => spaces.find((space) => space.name === name || space.aliases.includes(name)),
     spaceNames: spaces.flatMap((space) => [space.name, ...space.aliases]),
     defaultSpace: spaces[0],
+    registers: new RegisterSet(),
     register: (space, path) => (space === 'config' ? configRegister(path) : 'no register map is loaded'),
   };
 }

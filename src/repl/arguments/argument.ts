@@ -9,6 +9,8 @@ export interface Candidate {
   readonly text: string;
   readonly summary?: string;
   readonly more?: boolean;
+  /** A name of the language: it fits whatever its case, and is never quoted. */
+  readonly name?: boolean;
 }
 
 /** One declared argument: how it is called in usages, how it is read from the words, and how it is completed. */

@@ -1,6 +1,7 @@
 import type { Space } from '../../vfio/space.js';
 import type { Width } from '../../vfio/width.js';
-import type { Field, Names, PathStep, World } from '../environment.js';
+import type { FieldDescription, Register } from '../../vfio/registers/register-map.js';
+import type { Names, PathStep, World } from '../environment.js';
 import { beginsExpression, parseExpression } from '../expression.js';
 import { didYouMean } from '../did-you-mean.js';
 import { clip } from '../number.js';
@@ -19,8 +20,10 @@ export interface Location {
   readonly asked: boolean;
   /** The register's canonical name without its space ('CTRL'), where the place was named so. */
   readonly name?: string;
-  /** The field of that register that was named. */
-  readonly field?: Field;
+  /** That register, where a map describes it. */
+  readonly register?: Register;
+  /** The field of it that was named. */
+  readonly field?: FieldDescription;
 }
 
 /** How the parts of a location are told apart. */
@@ -63,8 +66,9 @@ export function space(summary: string): Argument<Space> {
   };
 }
 
-function wholeLocation(words: Words): Parsed<Location> {
-  const word = words.take('LOCATION');
+/** The words of one LOCATION. */
+export function wholeLocation(words: Words, label = 'LOCATION'): Parsed<Location> {
+  const word = words.take(label);
   let scanner = new Scanner(words.line, word, words.names);
   const offsetAfter = (): Scanner => {
     if (!scanner.done) return scanner;
@@ -172,17 +176,28 @@ function atRegister(
     const register = names.register(home?.name, path);
     if (typeof register === 'string') {
       if (home !== undefined) throw scanner.error(register, start, end);
-      const hint = spaceHint(names, first);
-      throw scanner.error(`${unknownSpace(names, first)}, and as a register: ${register}`, start, end, hint);
+      const described = names.spaceNames.length > 0 && names.registers.registers.length > 0;
+      const message = described ? register : `${unknownSpace(names, first)}, and as a register: ${register}`;
+      throw scanner.error(message, start, end, spaceHint(names, first));
     }
     const holder = names.space(register.space);
     if (holder === undefined) throw scanner.error(unknownSpace(names, register.space), start, end);
+    if (register.field !== undefined && asked !== undefined && asked !== register.width) {
+      const hint = `leave the width out, or give an offset: ${register.space} 0x${register.offset.toString(16)}`;
+      throw scanner.error(
+        `${register.name} has ${register.width} bits: a field is accessed with all of them`,
+        start,
+        end,
+        hint,
+      );
+    }
     return {
       space: holder,
       offset: register.offset,
       width: asked ?? register.width,
       asked: asked !== undefined,
       name: register.name,
+      ...(register.register && { register: register.register }),
       ...(register.field && { field: register.field }),
     };
   });
@@ -229,10 +244,7 @@ function spaceHint(names: Names, name: string): string {
   return didYouMean(name, names.spaceNames) ?? `spaces are ${names.spaceNames.join(', ')}`;
 }
 
-function completeLocation(_typed: string, world: World, before: readonly string[]): readonly Candidate[] {
+export function completeLocation(typed: string, world: World, before: readonly string[]): readonly Candidate[] {
   if (before.length > 0) return [];
-  return [
-    ...world.spaceNames.map((text) => ({ text, more: true })),
-    ...world.registerNames.map((text) => ({ text, summary: 'register' })),
-  ];
+  return [...world.spaceNames.map((text) => ({ text, more: true })), ...world.registerNames(typed)];
 }

@@ -1,7 +1,12 @@
 import type { Caution } from './caution.js';
 import { type Register, type RegisterMap, registersIn } from './register-map.js';
+import type { Width } from '../width.js';
 
-const effects = {
+/** Bytes of the widest register. */
+const WIDEST = 8;
+
+/** What a read effect is, in words. */
+export const readEffectText = {
   clear: 'reading it clears it',
   set: 'reading it sets it',
   modify: 'reading it changes it',
@@ -18,7 +23,10 @@ export class RegisterSet {
   readonly #listeners = new Set<() => void>();
   #registers: readonly Register[] = [];
   #byPath = new Map<string, Register[]>();
-  #cautions: readonly Caution[] | undefined;
+  /** By the last step of their paths. Made when it is first asked for, as are those below. */
+  #byName: Map<string, Register[]> | undefined;
+  #byPlace: Map<string, readonly Register[]> | undefined;
+  #cautions: Map<string, readonly Caution[]> | undefined;
 
   get maps(): readonly RegisterMap[] {
     return this.#maps;
@@ -67,31 +75,110 @@ export class RegisterSet {
     return space === undefined ? found : found.filter((register) => register.space === space);
   }
 
+  /** The registers whose path ends with the step or steps `end`, but is not all of it: of `space` if it is given. */
+  findEnding(end: string, space?: string): readonly Register[] {
+    this.#byName ??= grouped(this.#registers, ({ path }) => lastStep(path.toUpperCase()));
+    const upper = end.toUpperCase();
+    const found = this.#byName.get(lastStep(upper)) ?? [];
+    return found.filter(
+      (register) =>
+        (space === undefined || register.space === space) && register.path.toUpperCase().endsWith(`.${upper}`),
+    );
+  }
+
+  /** The registers that have bytes of [start, end) of `space`, by their offsets; alternates among them. */
+  registersIn(space: string, start: number, end: number): readonly Register[] {
+    const all = this.#inSpace(space);
+    const found: Register[] = [];
+    for (let at = firstFrom(all, start - WIDEST + 1, placeOf); at < all.length; at += 1) {
+      const register = all[at];
+      if (register === undefined || register.offset >= end) break;
+      if (register.offset + register.width / 8 > start) found.push(register);
+    }
+    return found;
+  }
+
+  /** The registers of `space`, sorted by their offsets. */
+  #inSpace(space: string): readonly Register[] {
+    this.#byPlace ??= sorted(
+      grouped(this.#registers, (register) => register.space),
+      placeOf,
+    );
+    return this.#byPlace.get(space) ?? [];
+  }
+
+  /** The register of exactly that place and width, the last map's that is no alternate view: what its bytes are called. */
+  registerAt(space: string, offset: number, width: Width): Register | undefined {
+    const all = this.#inSpace(space);
+    let found: Register | undefined;
+    for (let at = firstFrom(all, offset, placeOf); at < all.length; at += 1) {
+      const register = all[at];
+      if (register === undefined || register.offset !== offset) break;
+      if (register.width === width && (found === undefined || register.alternate !== true)) found = register;
+    }
+    return found;
+  }
+
   /** What must not be read of [start, end) of `space`, sorted by place. */
   cautionsIn(space: string, start: number, end: number): readonly Caution[] {
-    this.#cautions ??= this.#allCautions();
-    return this.#cautions.filter((one) => one.space === space && one.start < end && start < one.end);
+    this.#cautions ??= sorted(
+      grouped(this.#allCautions(), (caution) => caution.space),
+      (caution) => caution.start,
+    );
+    return (this.#cautions.get(space) ?? []).filter((one) => one.start < end && start < one.end);
   }
 
   #allCautions(): Caution[] {
     const own = this.#registers.flatMap(({ readEffect, space, offset, width, path }) =>
       readEffect === undefined
         ? []
-        : [{ space, start: offset, end: offset + width / 8, reason: `${path}: ${effects[readEffect]}` }],
+        : [{ space, start: offset, end: offset + width / 8, reason: `${path}: ${readEffectText[readEffect]}` }],
     );
-    return [...own, ...this.#profileCautions].sort((one, other) => one.start - other.start);
+    return [...own, ...this.#profileCautions];
   }
 
   #changed(): void {
     this.#registers = this.#maps.flatMap((map) => [...registersIn(map.children)]);
-    this.#byPath = new Map();
-    for (const register of this.#registers) {
-      const path = register.path.toUpperCase();
-      const known = this.#byPath.get(path);
-      if (known) known.push(register);
-      else this.#byPath.set(path, [register]);
-    }
+    this.#byPath = grouped(this.#registers, ({ path }) => path.toUpperCase());
+    this.#byName = undefined;
+    this.#byPlace = undefined;
     this.#cautions = undefined;
     for (const listener of this.#listeners) listener();
   }
+}
+
+function grouped<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const key = keyOf(one);
+    const known = groups.get(key);
+    if (known) known.push(one);
+    else groups.set(key, [one]);
+  }
+  return groups;
+}
+
+function placeOf({ offset }: Register): number {
+  return offset;
+}
+
+function sorted<T>(groups: Map<string, T[]>, placeIn: (one: T) => number): Map<string, readonly T[]> {
+  for (const group of groups.values()) group.sort((one, other) => placeIn(one) - placeIn(other));
+  return groups;
+}
+
+/** The index of the first of `all`, which are sorted, that is at `place` or behind it. */
+function firstFrom<T>(all: readonly T[], place: number, placeIn: (one: T) => number): number {
+  let [low, high] = [0, all.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const one = all[middle];
+    if (one !== undefined && placeIn(one) < place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function lastStep(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1);
 }

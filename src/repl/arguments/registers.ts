@@ -1,0 +1,57 @@
+import type { Register } from '../../vfio/registers/register-map.js';
+import { selectRegisters } from '../../vfio/registers/lookup.js';
+import { nearest } from '../../vfio/nearest.js';
+import type { Names } from '../environment.js';
+import { clip } from '../number.js';
+import type { Argument } from './argument.js';
+import type { Words } from './words.js';
+import type { Word } from '../lexer.js';
+
+/** What one word names: one register or more. */
+export interface Registers {
+  readonly typed: string;
+  readonly found: readonly Register[];
+}
+
+/**
+ * NAME: registers by name. `*` stands for any characters of a step, `?` for one; a block or a space for all that is in it, an array for all of
+ * its elements: region0.UART*.CR?, UART0, region0, CH.STATUS.
+ */
+export function registers(summary: string): Argument<Registers> {
+  return {
+    label: 'NAME',
+    summary,
+    presence: 'required',
+    parse(words) {
+      const word = words.take('NAME');
+      return { constant: { typed: word.text, found: select(words, word) } };
+    },
+    complete: (typed, world) => [
+      ...world.spaceNames.map((text) => ({ text, more: true })),
+      ...world.registerNames(typed),
+    ],
+  };
+}
+
+function select(words: Words, word: Word): readonly Register[] {
+  const { names } = words;
+  const dot = word.text.indexOf('.');
+  const space = names.space(dot < 0 ? word.text : word.text.slice(0, dot))?.name;
+  const pattern = space === undefined ? word.text : dot < 0 ? '*' : word.text.slice(dot + 1);
+  const found = selectRegisters(names.registers, pattern, space);
+  if (found.length > 0) return found;
+  return words.fail(why(names, pattern, space), word, hint(names, pattern, space));
+}
+
+function why(names: Names, pattern: string, space: string | undefined): string {
+  const { registers: known } = names.registers;
+  if (known.length === 0) return 'no register map is loaded';
+  if (space !== undefined && !known.some((register) => register.space === space)) return `no map describes ${space}`;
+  return `${space === undefined ? 'there is' : `${space} has`} no register "${clip(pattern)}"`;
+}
+
+function hint(names: Names, pattern: string, space: string | undefined): string {
+  const known = names.registers.registers.filter((register) => space === undefined || register.space === space);
+  const near = nearest(pattern, [...new Set(known.map(({ path }) => path))]);
+  return near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'regs lists the registers that are known';
+}

@@ -1,0 +1,24 @@
+import { findRegister } from '../vfio/registers/lookup.js';
+import type { RegisterSet } from '../vfio/registers/register-set.js';
+import { configRegister } from './config-registers.js';
+import type { PathStep, RegisterPlace } from './environment.js';
+
+/**
+ * Where the register at `path` is, in `space` if it was said, or why there is none: by the maps first; the standard header of a PCI config
+ * space is known without one.
+ */
+export function placeOf(
+  registers: RegisterSet,
+  space: string | undefined,
+  path: readonly PathStep[],
+): RegisterPlace | string {
+  const found = findRegister(registers, space, path);
+  if (typeof found === 'string') {
+    if (space !== 'config') return found;
+    const known = configRegister(path);
+    return typeof known === 'string' && registers.registers.some((one) => one.space === space) ? found : known;
+  }
+  const { register, field } = found;
+  const { offset, width, path: name } = register;
+  return { space: register.space, offset, width, name, register, ...(field && { field }) };
+}
