@@ -60,13 +60,27 @@ const options = {
 type OptionKey = keyof typeof options;
 const optionKeys = Object.keys(options) as OptionKey[];
 
+/** Commands that the shell can give as words of their own, since they need no device to be open: `vfiodbg doctor 01:00.0`. */
+const shellCommands: ReadonlySet<string> = new Set(['devices', 'list']);
+
 /** Reads the command line. Throws UsageError; what it underlines is the command line as typed, joined by spaces. */
 export function parseCommandLine(argv: readonly string[]): Request {
   const { tokens } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: false, tokens: true });
   const values = new Map<OptionKey, string>();
   const steps: Step[] = [];
   const positionals: string[] = [];
+  const given = tokens.find(({ kind }) => kind === 'positional');
+  const command = given?.kind === 'positional' && shellCommands.has(given.value) ? given : undefined;
+  const words = command === undefined ? [] : [...argv.keys()].slice(command.index);
   for (const token of tokens) {
+    if (command !== undefined && token.index >= command.index) {
+      // What follows is the command's own, but for what can be said of any: --json, -n.
+      if (token.kind === 'option' && isSwitch(token.name) && !/^-\w\w/.test(argv[token.index] ?? '')) {
+        values.set(token.name, '');
+        words.splice(words.indexOf(token.index), 1);
+      }
+      continue;
+    }
     if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
     const key = optionKeys.find((each) => each === token.name);
@@ -80,13 +94,15 @@ export function parseCommandLine(argv: readonly string[]): Request {
     else if (values.has(key) && wantsValue) throw new UsageError(`${token.rawName} is given twice`);
     else values.set(key, token.value ?? '');
   }
-  if (values.has('help')) return { kind: 'help' };
+  if (command !== undefined) {
+    const typed = words.map((index) => quoted(argv[index] ?? ''));
+    steps.unshift({ kind: 'command', line: values.has('help') ? `help ${command.value}` : typed.join(' ') });
+  } else if (values.has('help')) return { kind: 'help' };
   if (values.has('version')) return { kind: 'version' };
   if (positionals[0] === 'serve') return serveRequest(positionals, values, steps);
   if (values.has('socket'))
     throw new UsageError('--socket is for serve', undefined, 'vfiodbg serve sim:edu --socket PATH');
-  const list = positionals[0] === 'list';
-  const [device, extra] = list ? positionals.slice(1) : positionals;
+  const [device, extra] = positionals;
   if (extra !== undefined) {
     const hint = `one device at a time; commands come with -c: vfiodbg -c '${clip(positionals.slice(1).join(' '))}' ${clip(device ?? '')}`;
     throw new UsageError(`"${clip(extra)}" is one word too many`, undefined, hint);
@@ -95,7 +111,7 @@ export function parseCommandLine(argv: readonly string[]): Request {
   return {
     kind: 'session',
     device,
-    steps: list ? [{ kind: 'command', line: 'devices' }, ...steps] : steps,
+    steps,
     interactive: values.has('interactive'),
     json: values.has('json'),
     js: values.has('js'),
@@ -106,6 +122,16 @@ export function parseCommandLine(argv: readonly string[]): Request {
     timeoutMs: timeoutOf(values.get('timeout')),
     colour: !values.has('no-color'),
   };
+}
+
+/** Whether the option takes no value, and is not one of a command's that has the same name. */
+function isSwitch(name: string): name is OptionKey {
+  return optionKeys.some((key) => key === name && options[key].type === 'boolean');
+}
+
+/** A word of the shell as a word of the command language. */
+function quoted(word: string): string {
+  return /^[\w./:=,+@%~-]+$/.test(word) ? word : `'${word.replaceAll(/[\\']/g, '\\$&')}'`;
 }
 
 function serveRequest(
@@ -161,7 +187,7 @@ export function commandLineHelp(): string {
   return [
     'vfiodbg [OPTION]... [DEVICE]            open a device, at the prompt or for -c and -x',
     'vfiodbg serve sim:MODEL --socket PATH   serve a simulated device over vfio-user',
-    'vfiodbg list                            list the devices of this machine',
+    'vfiodbg list [FILTER]...                list the devices of this machine',
     '',
     'DEVICE: 0000:01:00.0 or 01:00.0, a platform or AMBA name (9010000.pl031), /path/to.sock or unix:PATH,',
     '        sim:edu, sim:pl031 or sim:sram, snapshot:FILE',

@@ -96,10 +96,10 @@ interface Entry {
 /** '8086  Intel Corporation' with the indented lines that follow. */
 function section(list: string, number: number | undefined, digits: number, prefix = ''): Entry | undefined {
   if (number === undefined) return undefined;
-  const head = `\n${prefix}${number.toString(16).padStart(digits, '0')}  `;
-  const start = `\n${list}`.indexOf(head);
-  if (start < 0) return undefined;
-  const text = list.slice(start + head.length - 1);
+  const head = `${prefix}${number.toString(16).padStart(digits, '0')}  `;
+  const start = list.startsWith(head) ? 0 : list.indexOf(`\n${head}`) + 1;
+  if (!list.startsWith(head, start)) return undefined;
+  const text = list.slice(start + head.length);
   const end = text.search(/\n[^\t#\n]/);
   return split(end < 0 ? text : text.slice(0, end));
 }

@@ -151,7 +151,7 @@ test(
       .file('dev', 'vfio/vfio');
     const listed = listDevices(machine.roots);
     assert.deepEqual(
-      listed.map(({ name, description, obstacle }) => [name, description, obstacle?.kind]),
+      listed.map(({ name, description, obstacles }) => [name, description, obstacles[0]?.kind]),
       [
         ['0000:00:04.0', 'Unclassified device 1234:11e8', undefined],
         ['0000:00:05.0', 'Network controller 8086:10d3', 'busy'],
@@ -159,6 +159,54 @@ test(
         ['a000000.virtio_mmio', 'virtio,mmio', 'absent'],
         ['fe10.dma', '', undefined],
       ],
+    );
+  }),
+);
+
+test(
+  'the list has fsl-mc and CDX devices, what ACPI calls a device, and with `everything` what is no hardware',
+  withMachine((machine) => {
+    machine
+      .device({ bus: 'fsl-mc', name: 'dpni.1', files: { modalias: 'fsl-mc:v00001957ddpni' } })
+      .device({ bus: 'cdx', name: 'cdx-00:01', pci: [0x10ee, 0x8084, 0x060400] })
+      .device({ bus: 'platform', name: 'ARMH0061:00', group: '3', files: { modalias: 'acpi:ARMH0061:' } })
+      .device({
+        bus: 'platform',
+        name: 'APMC0D51:00',
+        files: { 'firmware_node/hid': 'APMC0D51\n', 'firmware_node/path': '\\_SB_.UART\n' },
+      })
+      .pciIds('10ee  Xilinx Corporation\n\t8084  not this one');
+    const listed = (everything?: boolean): string[][] =>
+      listDevices(machine.roots, everything).map(({ bus, name, description, obstacles }) => [
+        `${bus} ${name}`,
+        description,
+        obstacles.map(({ brief }) => brief).join(),
+      ]);
+    assert.deepEqual(listed(), [
+      ['platform ARMH0061:00', 'ACPI ARMH0061', 'no /dev/vfio,bind first'],
+      ['fsl-mc dpni.1', 'dpni of vendor 1957', 'no IOMMU group,no /dev/vfio,bind first'],
+      ['cdx cdx-00:01', 'Xilinx Corporation 10ee:8084', 'no IOMMU group,no /dev/vfio,bind first'],
+    ]);
+    assert.deepEqual(listed(true)[0]?.slice(0, 2), ['platform APMC0D51:00', 'ACPI APMC0D51 (\\_SB_.UART)']);
+  }),
+);
+
+test(
+  'all that is in the way of a device is listed, the most fundamental first',
+  withMachine((machine) => {
+    machine
+      .device({ name: '0000:00:04.0', driver: 'e1000e', group: '4' })
+      .device({ name: '0000:00:04.1', driver: 'nvme', group: '4' })
+      .device({ name: '0000:00:05.0', driver: 'vfio-pci', group: '5', vfioDev: 'vfio0' })
+      .file('dev', 'vfio/vfio');
+    const briefs = (): string[] =>
+      listDevices(machine.roots).map(({ obstacles }) => obstacles.map(({ brief }) => brief).join());
+    assert.deepEqual(briefs(), ['bind first,group blocked', 'bind first,group blocked', '']);
+    const [first] = listDevices(machine.roots);
+    assert.match(
+      first?.obstacles[1]?.why ?? '',
+      /not viable: 0000:00:04\.1 \(nvme\) has/,
+      'the device itself is not in its way',
     );
   }),
 );

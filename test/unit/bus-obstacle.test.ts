@@ -39,6 +39,33 @@ test(
 );
 
 test(
+  'no IOMMU: the remedy fits what the firmware, the hypervisor and the command line say',
+  withMachine((machine) => {
+    const hint = (): string => inTheWay(machine).hint ?? '';
+    machine.device({ name: edu }).file('proc', 'cpuinfo', 'vendor_id : GenuineIntel\nflags : fpu hypervisor\n');
+    assert.match(hint(), /virtual machine.*-device intel-iommu,intremap=on.*unsafe_noiommu_mode/);
+    machine.file('sys', 'firmware/acpi/tables/DMAR');
+    assert.match(hint(), /start Linux with intel_iommu=on: the firmware describes VT-d/);
+    machine.file('proc', 'cmdline', 'intel_iommu=on');
+    assert.match(hint(), /dmesg.*why VT-d/);
+    machine.file('proc', 'cmdline', 'iommu=soft,off');
+    assert.match(hint(), /with intel_iommu=on and without iommu=soft,off/);
+    machine.file('proc', 'cpuinfo', 'CPU implementer : 0x41').file('proc', 'cmdline', 'quiet');
+    machine.device({
+      bus: 'platform',
+      name: '9050000.smmuv3',
+      compatible: ['arm,smmu-v3'],
+      files: { 'of_node/#iommu-cells': 'x' },
+    });
+    assert.match(hint(), /IOMMU 9050000\.smmuv3 \(arm,smmu-v3\) has no driver/);
+    machine.file('sys', 'module/vfio/parameters/other');
+    assert.doesNotMatch(hint(), /noiommu/, 'this VFIO was built without it');
+    machine.file('sys', 'module/vfio/parameters/enable_unsafe_noiommu_mode', 'Y\n').file('dev', 'vfio/vfio');
+    assert.match(inTheWay(machine).why, /no driver is bound/, 'it does not need an IOMMU then');
+  }),
+);
+
+test(
   'an IOMMU, but none for this device',
   withMachine((machine) => {
     machine
@@ -50,6 +77,10 @@ test(
     assert.match(why, /belongs to no IOMMU group/);
     assert.match(hint ?? '', /`iommus` property/);
     assert.match(inTheWay(machine, 'fe20.dma').why, /no driver is bound/, 'its group comes with its first driver');
+    machine
+      .device({ bus: 'platform', name: 'fe30.dma', driver: 'pl330', files: { 'of_node/iommus': 'x' } })
+      .device({ bus: 'platform', name: 'fa00.iommu', files: { 'of_node/#iommu-cells': 'x' } });
+    assert.match(inTheWay(machine, 'fe30.dma').hint ?? '', /the IOMMU fa00\.iommu .* has no driver/);
   }),
 );
 

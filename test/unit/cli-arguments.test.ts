@@ -50,17 +50,29 @@ test('every switch arrives', () => {
   });
 });
 
-test('serve, list, help and version', () => {
+test('serve, help and version', () => {
   assert.deepEqual(parseCommandLine(['serve', 'sim:edu', '--socket', '/tmp/s']), {
     kind: 'serve',
     model: 'edu',
     socket: '/tmp/s',
   });
-  const list = parseCommandLine(['list', '--json']);
-  assert.ok(list.kind === 'session' && list.json);
-  assert.deepEqual(list.steps, [{ kind: 'command', line: 'devices' }]);
   assert.deepEqual(parseCommandLine(['--help', 'sim:edu']), { kind: 'help' });
   assert.deepEqual(parseCommandLine(['--version']), { kind: 'version' });
+});
+
+test('commands that need no device are words of the shell: what follows is theirs, but for switches of the session', () => {
+  const lineOf = (...argv: string[]): string => {
+    const request = parseCommandLine(argv);
+    assert.ok(request.kind === 'session' && request.device === undefined);
+    return request.steps.map((step) => (step.kind === 'command' ? step.line : step.path)).join(' | ');
+  };
+  assert.equal(lineOf('list'), 'list');
+  assert.equal(lineOf('devices', 'pci', '--ready', "b'a d"), "devices pci --ready 'b\\'a d'");
+  assert.equal(lineOf('list', '--help'), 'help list');
+  assert.equal(lineOf('-c', 'sleep 1ms', 'list', '--via', 'cdev'), 'list --via cdev | sleep 1ms');
+  const list = parseCommandLine(['list', 'pci', '--json', '-n']);
+  assert.ok(list.kind === 'session' && list.json && list.dryRun);
+  assert.deepEqual(list.steps, [{ kind: 'command', line: 'list pci' }]);
 });
 
 test('what is wrong says what to do', () => {

@@ -18,7 +18,7 @@ export const vfioDrivers: Readonly<Record<BusName, string>> = {
   cdx: 'vfio-cdx',
 };
 
-/** The identification of a PCI function as sysfs shows it, without touching its config space. */
+/** The identification of a PCI function, or of a CDX device, as sysfs shows it, without touching its config space. */
 export interface PciIds {
   readonly vendor: number;
   readonly device: number;
@@ -107,7 +107,7 @@ export function describeDevice(bus: BusName, name: string, roots: Roots = system
   const groupType = groupPath === undefined ? undefined : attribute(join(groupPath, 'type'));
   const vfioDev = entries(join(path, 'vfio-dev')).find((entry) => entry.startsWith('vfio'));
   const modalias = attribute(join(path, 'modalias'));
-  const ids = bus === 'pci' ? pciIds(path) : undefined;
+  const ids = bus === 'pci' || bus === 'cdx' ? pciIds(path) : undefined;
   return {
     bus,
     name,

@@ -67,7 +67,7 @@ it('a group that is not viable: each device in the way and its driver, by both w
     assert.throws(() => openKernelDevice(inGroup, { via }), refused('busy', expected, /unbind/));
   }
   const entry = listDevices().find(({ name }) => name === inGroup);
-  assert.match(entry?.obstacle?.why ?? '', expected);
+  assert.match(entry?.obstacles[0]?.why ?? '', expected);
   unbind('pci', neighbour);
   for (const via of ['group', 'cdev'] as const) openKernelDevice(inGroup, { via }).close();
 });
