@@ -40,6 +40,10 @@ export class Writer {
   readonly #broken: (error: Error) => void;
   #stream: NodeJS.WriteStream | undefined;
   #gathered = '';
+  /** What is gathered will be written when the event loop has its turn. */
+  #scheduled = false;
+  /** Why that went wrong, for whoever writes next. */
+  #failure: unknown;
 
   /** `broken` is told when nothing more can be written, such as after EPIPE. */
   constructor(fd: 1 | 2, broken: (error: Error) => void) {
@@ -51,9 +55,26 @@ export class Writer {
   push(text: string): void | Promise<void> {
     this.#gathered += text;
     if (this.#gathered.length >= MOST_GATHERED) return this.flush();
+    if (this.#scheduled) return;
+    if (this.#stream !== undefined && this.#stream.writableLength > MOST_GATHERED) return this.flush();
+    this.#schedule();
+  }
+
+  /** A command that goes on and on is read as it comes, however little it has to say. */
+  #schedule(): void {
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      try {
+        void this.flush();
+      } catch (error) {
+        this.#failure = error;
+      }
+    });
   }
 
   flush(): void | Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     const text = this.#gathered;
     if (text === '') return;
     this.#gathered = '';

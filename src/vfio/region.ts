@@ -249,7 +249,7 @@ export class Region implements Space {
   }
 
   readBlock(shape: BlockShape, options?: BlockReadOptions): Block {
-    this.#reasons = new Map();
+    this.#reasons = options?.tally?.reasons ?? new Map();
     try {
       return this.#readBlock(shape, options);
     } finally {
@@ -291,7 +291,8 @@ export class Region implements Space {
     // What own memory brought along, or a refused transfer left, is no value of the device.
     for (const fault of faults) bytes.fill(0, fault.index * step, (fault.index + fault.count) * step);
     const failed = faults.reduce((sum, fault) => sum + fault.count, 0);
-    this.#journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride, faults: failed });
+    if (options?.tally) options.tally.add(count, failed);
+    else this.#journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride, faults: failed });
     return { offset, width, count, stride, bytes, faults };
   }
 
@@ -433,7 +434,7 @@ export class Region implements Space {
 
   /** Notes a refused access, and says why it was; of a block's, the first for each reason: its own entry has their number. */
   #explained(operation: Operation, width: Width, offset: number, errno: string, signalCode?: number): Reason {
-    const key = `${errno} ${signalCode ?? ''}`;
+    const key = `${this.name} ${errno} ${signalCode ?? ''}`;
     const known = this.#reasons?.get(key);
     if (known) return known;
     this.#journal.fault(operation, this.name, width, offset, errno);

@@ -1,4 +1,5 @@
 import type { VfioError } from './errors.js';
+import type { Tally } from './tally.js';
 import type { Width } from './width.js';
 
 /** Cells of a block that could not be accessed: `count` of them from `index` on, all for the same reason. */
@@ -55,6 +56,8 @@ export interface BlockReadOptions extends AccessOptions {
    * touch costs more than the reads of plain memory: whoever reads block after block brings his own.
    */
   readonly into?: Uint8Array;
+  /** Takes the block's place in the journal: for blocks that are read again and again, whose sum the caller enters. */
+  readonly tally?: Tally;
 }
 
 /**

@@ -66,5 +66,6 @@ export const commandModules: readonly CommandModule[] = [
     load: () => import('./session.js'),
   },
   { names: [['snapshot']], load: () => import('./snapshot.js') },
+  { names: [['watch']], load: () => import('./watch.js') },
   { names: [['save'], ['load']], load: () => import('./transfer.js') },
 ];

@@ -164,7 +164,8 @@ export abstract class MemorySpace implements Space {
     }
     for (const fault of faults) bytes.fill(0, fault.index * step, (fault.index + fault.count) * step);
     const failed = faults.reduce((sum, fault) => sum + fault.count, 0);
-    journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride, faults: failed });
+    if (options?.tally) options.tally.add(count, failed);
+    else journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride, faults: failed });
     return { offset, width, count, stride, bytes, faults };
   }
 
