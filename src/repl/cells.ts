@@ -1,9 +1,12 @@
 import type { VfioError } from '../vfio/errors.js';
+import type { Caution } from '../vfio/registers/caution.js';
+import { between, readAround, type Skip } from '../vfio/registers/read-around.js';
 import type { BlockFault, BlockShape, Space } from '../vfio/space.js';
 import { bytesOf, type Width } from '../vfio/width.js';
 import type { CellsView } from '../views/view.js';
 import type { Location } from './arguments.js';
 import type { Context } from './command.js';
+import { toggle } from './arguments.js';
 import { UsageError } from './usage-error.js';
 
 /** Cells that are accessed at once where the time that one takes is not known yet. */
@@ -43,6 +46,29 @@ export function wordWithWidth(word: string, width: Width): string {
 export interface CellsRead {
   readonly bytes: Uint8Array;
   readonly faults: readonly BlockFault[];
+  /** Cells that reading would change, and which were left alone. */
+  readonly skipped: readonly Skip[];
+}
+
+/** How cells are read: a command's flags. */
+export interface ReadFlags {
+  readonly allowSplit: boolean;
+  /** Reads also what a read changes. */
+  readonly force: boolean;
+}
+
+/** The flag that `ReadFlags` needs of a command. */
+export const force = toggle('read registers too that reading changes; else they are left out');
+
+/** What must be left out of a read of `shape`. Worked out from descriptions: nothing is read. */
+export function cautionsFor(
+  { device }: Context,
+  space: Space,
+  { offset, width, count, stride }: Required<BlockShape>,
+  flags: { readonly force: boolean },
+): readonly Caution[] {
+  if (flags.force || device === undefined) return [];
+  return device.registers.cautionsIn(space.name, offset, offset + (count - 1) * stride + bytesOf(width));
 }
 
 /** Reads cells as one block, or, where there are many, in blocks between which the event loop runs. */
@@ -50,17 +76,17 @@ export function readCells(
   context: Context,
   space: Space,
   shape: Required<BlockShape>,
-  allowSplit: boolean,
+  flags: ReadFlags,
 ): CellsRead | Promise<CellsRead> {
-  if (shape.count <= FIRST_CHUNK) return space.readBlock(shape, { allowSplit });
-  return readChunks(context, space, shape, allowSplit);
+  if (shape.count > FIRST_CHUNK) return readChunks(context, space, shape, flags);
+  return readAround(space, shape, cautionsFor(context, space, shape, flags), { allowSplit: flags.allowSplit });
 }
 
 async function readChunks(
   context: Context,
   space: Space,
   shape: Required<BlockShape>,
-  allowSplit: boolean,
+  flags: ReadFlags,
 ): Promise<CellsRead> {
   if (goesPast(space, shape)) space.readBlock(shape);
   const step = bytesOf(shape.width);
@@ -70,11 +96,13 @@ async function readChunks(
   }
   const bytes = new Uint8Array(shape.count * step);
   const faults: BlockFault[] = [];
-  for await (const { done, block } of chunks(context, space, shape, allowSplit)) {
+  const skipped: Skip[] = [];
+  for await (const { done, block } of chunks(context, space, shape, flags)) {
     bytes.set(block.bytes, done * step);
     for (const fault of block.faults) faults.push({ ...fault, index: fault.index + done });
+    for (const skip of block.skipped) skipped.push({ ...skip, index: skip.index + done });
   }
-  return { bytes, faults };
+  return { bytes, faults, skipped };
 }
 
 /** The same, a chunk at a time in constant memory; `done` cells came before it. */
@@ -82,13 +110,16 @@ export async function* chunks(
   context: Context,
   space: Space,
   shape: Required<BlockShape>,
-  allowSplit: boolean,
+  flags: ReadFlags,
 ): AsyncGenerator<{ readonly done: number; readonly block: CellsRead; readonly count: number }> {
   if (goesPast(space, shape)) space.readBlock(shape);
   const size = new ChunkSize();
+  const cautions = cautionsFor(context, space, shape, flags);
+  const { allowSplit } = flags;
   for (let done = 0, count = 0; done < shape.count; done += count) {
     count = size.begin(shape.count - done);
-    const block = space.readBlock({ ...shape, offset: shape.offset + done * shape.stride, count }, { allowSplit });
+    const part = { ...shape, offset: shape.offset + done * shape.stride, count };
+    const block = readAround(space, part, cautions, { allowSplit });
     size.end();
     yield { done, block, count };
     context.progress(`${percent(done + count, shape.count)} of ${shape.count} cells read`);
@@ -122,13 +153,20 @@ function goesPast(space: Space, shape: Required<BlockShape>): boolean {
 }
 
 /** The runs [from, until) of cells that were read, in order; those that were not lie between them. */
-export function* runsRead({ faults }: CellsRead, count: number): Generator<{ from: number; until: number }> {
-  let from = 0;
-  for (const fault of faults) {
-    if (fault.index > from) yield { from, until: fault.index };
-    from = fault.index + fault.count;
-  }
-  if (from < count) yield { from, until: count };
+export function runsRead({ faults, skipped }: CellsRead, count: number): ReturnType<typeof between> {
+  return between(
+    [...faults, ...skipped].sort((one, other) => one.index - other.index),
+    count,
+  );
+}
+
+/** How many cells were left out, and why: one line for each reason. */
+export function skippedLines({ skipped }: Pick<CellsRead, 'skipped'>): string[] {
+  const counts = new Map<string, number>();
+  for (const { reason, count } of skipped) counts.set(reason, (counts.get(reason) ?? 0) + count);
+  return [...counts].map(
+    ([reason, count]) => `${count} cell${count === 1 ? '' : 's'} left out (${reason}); --force reads them`,
+  );
 }
 
 function percent(done: number, total: number): string {
@@ -160,6 +198,7 @@ export function cellsView(
     count: shape.count,
     bytes: read.bytes,
     faults,
+    ...(read.skipped.length > 0 && { skipped: read.skipped }),
     ...(at.name !== undefined && { name: at.name }),
   };
 }

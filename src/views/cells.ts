@@ -10,19 +10,24 @@ const linesAtOnce = 256;
 /** Ranges of one fault that are listed on a screen; where nothing is cut all are. */
 const rangesShown = 6;
 
-/** Consecutive cells as values (peek) or bytes (dump), and below them each reason why some could not be read. */
+/** Marks of a cell that has no value. */
+const FAULTED = 1;
+const SKIPPED = 2;
+
+/** Consecutive cells as values (peek) or bytes (dump), and below them each reason why some could not be read, or were not. */
 export function* renderCells(view: CellsView, columns: number): Generator<Line> {
   const bytesPerCell = view.width >> 3;
-  const faulted = faultedCells(view);
+  const marks = marksOf(view);
   if (view.name !== undefined) yield [{ text: `${escape(`${view.space}.${view.name}`)}:`, role: 'heading' }];
   const label = labels(view);
-  if (view.style === 'words') yield* words(view, columns, faulted, label);
-  else yield* dump(view, columns, faulted, label, bytesPerCell);
+  if (view.style === 'words') yield* words(view, columns, marks, label);
+  else yield* dump(view, columns, marks, label, bytesPerCell);
   yield* faultLines(view, columns);
+  yield* skipLines(view, columns);
 }
 
 /** 'region0+0x00000100: 010000ed 00000000 ...', 16 bytes a line or as many as fit. */
-function* words(view: CellsView, columns: number, faulted: Uint8Array | undefined, label: Label): Generator<Line> {
+function* words(view: CellsView, columns: number, marks: Uint8Array | undefined, label: Label): Generator<Line> {
   const bytesPerCell = view.width >> 3;
   const space = escape(view.space);
   const used = space.length + label(Math.max(0, view.count - 1)).length + 3;
@@ -34,18 +39,30 @@ function* words(view: CellsView, columns: number, faulted: Uint8Array | undefine
     let run = '';
     let role: Role = 'value';
     for (let cell = first; cell < end; cell++) {
-      const bad = faulted?.[cell] === 1;
-      const wanted: Role = bad ? 'fault' : 'value';
+      const mark = marks?.[cell] ?? 0;
+      const wanted = roleOf(mark);
       if (wanted !== role && run !== '') {
         spans.push({ text: run, role });
         run = '';
       }
       role = wanted;
-      run += bad ? ` ${'-'.repeat(bytesPerCell * 2)}` : ` ${cellDigits(view.bytes, cell * bytesPerCell, bytesPerCell)}`;
+      run +=
+        mark === 0
+          ? ` ${cellDigits(view.bytes, cell * bytesPerCell, bytesPerCell)}`
+          : ` ${signOf(mark).repeat(bytesPerCell * 2)}`;
     }
     spans.push({ text: run, role });
     yield spans;
   }
+}
+
+function roleOf(mark: number): Role {
+  return mark === FAULTED ? 'fault' : mark === SKIPPED ? 'warning' : 'value';
+}
+
+/** What stands for a digit that is not known. */
+function signOf(mark: number): string {
+  return mark === FAULTED ? '-' : '.';
 }
 
 /** The digits of one little-endian cell. */
@@ -59,14 +76,14 @@ function cellDigits(bytes: Uint8Array, at: number, length: number): string {
 function* dump(
   view: CellsView,
   columns: number,
-  faulted: Uint8Array | undefined,
+  marks: Uint8Array | undefined,
   label: Label,
   bytesPerCell: number,
 ): Generator<Line> {
   const used = label(Math.max(0, view.count - 1)).length + 6;
   let perLine = lineBytes;
   while (perLine > 8 && used + perLine * 4 > columns) perLine >>= 1;
-  const { bytes, bad } = maskedBytes(view, faulted, bytesPerCell);
+  const { bytes, bad } = maskedBytes(view, marks, bytesPerCell);
   // A stride of its own means that equal lines are answers of different accesses: every one is shown.
   const contiguous = view.stride === bytesPerCell;
   let last = -1;
@@ -103,18 +120,19 @@ function* dump(
 
 function dumpLine(label: string, hex: string, characters: string, perLine: number, bad: Uint8Array | undefined): Line {
   const spans: Span[] = [{ text: `${label}: `, role: 'address' }];
-  if (bad?.includes(1) === true) {
+  if (bad?.some((mark) => mark !== 0) === true) {
     let text = '';
     for (let index = 0; index < characters.length; index++) {
       if (index > 0 && bad[index] !== bad[index - 1]) {
-        spans.push({ text, role: bad[index - 1] === 1 ? 'fault' : 'value' });
+        spans.push({ text, role: roleOf(bad[index - 1] ?? 0) });
         text = '';
       }
-      text += bad[index] === 1 ? '-- ' : hex.slice(index * 3, index * 3 + 3);
+      const mark = bad[index] ?? 0;
+      text += mark === 0 ? hex.slice(index * 3, index * 3 + 3) : `${signOf(mark).repeat(2)} `;
       if (index === 7 && perLine > 8) text += ' ';
     }
-    spans.push({ text, role: bad[characters.length - 1] === 1 ? 'fault' : 'value' });
-    characters = Array.from(characters, (character, index) => (bad[index] === 1 ? '.' : character)).join('');
+    spans.push({ text, role: roleOf(bad[characters.length - 1] ?? 0) });
+    characters = Array.from(characters, (character, index) => (bad[index] === 0 ? character : '.')).join('');
   } else {
     const middle = perLine > 8 && characters.length > 7 ? `${hex.slice(0, 24)} ${hex.slice(24)}` : hex;
     spans.push({ text: middle, role: 'value' });
@@ -125,20 +143,20 @@ function dumpLine(label: string, hex: string, characters: string, perLine: numbe
   return spans;
 }
 
-/** The bytes with faulted cells zeroed, and a mark for each byte that was not read. */
+/** The bytes with zeros for cells that have no value, and the mark of each byte. */
 function maskedBytes(
   view: CellsView,
-  faulted: Uint8Array | undefined,
+  marks: Uint8Array | undefined,
   bytesPerCell: number,
 ): { bytes: Uint8Array; bad: Uint8Array | undefined } {
   const bytes = view.bytes.subarray(0, view.count * bytesPerCell);
-  if (faulted === undefined) return { bytes, bad: undefined };
+  if (marks === undefined) return { bytes, bad: undefined };
   const masked = Uint8Array.from(bytes);
   const bad = new Uint8Array(bytes.length);
-  for (let cell = 0; cell < faulted.length; cell++) {
-    if (faulted[cell] !== 1) continue;
+  for (const [cell, mark] of marks.entries()) {
+    if (mark === 0) continue;
     masked.fill(0, cell * bytesPerCell, (cell + 1) * bytesPerCell);
-    bad.fill(1, cell * bytesPerCell, (cell + 1) * bytesPerCell);
+    bad.fill(mark, cell * bytesPerCell, (cell + 1) * bytesPerCell);
   }
   return { bytes: masked, bad };
 }
@@ -167,11 +185,13 @@ function labels(view: CellsView): Label {
   return (index) => offsetOf(index).padStart(digits, '0');
 }
 
-function faultedCells(view: CellsView): Uint8Array | undefined {
-  if (view.faults.length === 0) return undefined;
-  const faulted = new Uint8Array(view.count);
-  for (const fault of view.faults) faulted[fault.index] = 1;
-  return faulted;
+/** The mark of each cell: 0 where it has a value. */
+function marksOf({ count, faults, skipped = [] }: CellsView): Uint8Array | undefined {
+  if (faults.length === 0 && skipped.length === 0) return undefined;
+  const marks = new Uint8Array(count);
+  for (const skip of skipped) marks.fill(SKIPPED, skip.index, skip.index + skip.count);
+  for (const fault of faults) marks[fault.index] = FAULTED;
+  return marks;
 }
 
 /** 'unreadable region0 0x104..0x10c, 0x110..0x114: SIGBUS: ...': each reason once, with half-open ranges of offsets. */
@@ -183,13 +203,32 @@ function* faultLines(view: CellsView, columns: number): Generator<Line> {
     else list.push(fault.index);
   }
   for (const [reason, list] of indexes) {
-    const ranges = rangesOf(list);
-    const most = columns === Infinity ? ranges.length : rangesShown;
-    const shown = ranges.slice(0, most).map(([first, end]) => rangeText(view, first, end));
-    if (ranges.length > most) shown.push(`and ${ranges.length - most} more`);
-    const text = `unreadable ${escape(view.space)} ${shown.join(', ')}: ${escape(reason)}`;
+    const text = `unreadable ${rangesText(view, rangesOf(list), columns)}: ${escape(reason)}`;
     yield* wrapLine([{ text, role: 'fault' }], columns, 2);
   }
+}
+
+/** 'skipped region0 0x108..0x10c: FIFO: reading it changes something else', and last how they are read. */
+function* skipLines(view: CellsView, columns: number): Generator<Line> {
+  const ranges = new Map<string, [first: number, end: number][]>();
+  for (const { index, count, reason } of view.skipped ?? []) {
+    const known = ranges.get(reason);
+    if (known === undefined) ranges.set(reason, [[index, index + count]]);
+    else known.push([index, index + count]);
+  }
+  for (const [reason, list] of ranges) {
+    const text = `skipped ${rangesText(view, list, columns)}: ${escape(reason)}`;
+    yield* wrapLine([{ text, role: 'warning' }], columns, 2);
+  }
+  if (ranges.size > 0) yield [{ text: '--force reads what was skipped', role: 'dim' }];
+}
+
+/** 'region0 0x104..0x10c, 0x110..0x114'. */
+function rangesText(view: CellsView, ranges: readonly [first: number, end: number][], columns: number): string {
+  const most = columns === Infinity ? ranges.length : rangesShown;
+  const shown = ranges.slice(0, most).map(([first, end]) => rangeText(view, first, end));
+  if (ranges.length > most) shown.push(`and ${ranges.length - most} more`);
+  return `${escape(view.space)} ${shown.join(', ')}`;
 }
 
 function rangesOf(indexes: readonly number[]): [first: number, end: number][] {

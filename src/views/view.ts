@@ -67,6 +67,13 @@ export interface CellFault {
   readonly reason: string;
 }
 
+/** Cells that were left out because reading them has an effect: `count` of them from `index` on, and why. */
+export interface CellSkip {
+  readonly index: number;
+  readonly count: number;
+  readonly reason: string;
+}
+
 /** Consecutive accesses of one width in one space: what peek and dump show. */
 export interface CellsView {
   readonly kind: 'cells';
@@ -82,6 +89,8 @@ export interface CellsView {
   /** The raw bytes of the cells, packed, little endian: count * width / 8 of them. Bytes of faulted cells are meaningless. */
   readonly bytes: Uint8Array;
   readonly faults: readonly CellFault[];
+  /** Their bytes are meaningless as well. */
+  readonly skipped?: readonly CellSkip[];
   /** The register at the first cell, where a map knows it: its name within the space, such as 'CTRL' or 'CH[2].STATUS'. */
   readonly name?: string;
 }

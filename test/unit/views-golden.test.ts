@@ -111,6 +111,18 @@ test('a dump is a hexdump with unreadable cells marked, repeated lines left out 
   );
 });
 
+test('cells that were left out have a sign of their own, and a line for each reason', () => {
+  const skipped = [
+    { index: 1, count: 2, reason: 'FIFO: reading it changes something else' },
+    { index: 5, count: 1, reason: 'FLAGS: reading it clears it' },
+  ];
+  const faults = [{ index: 4, reason: refused }];
+  assertGolden(
+    'skipped.txt',
+    everyForm(cells('bytes', 32, 8, { skipped, faults }), cells('words', 16, 8, { skipped, name: 'DATA' })),
+  );
+});
+
 test('tables align, shrink where they may, and say when they are empty', () => {
   const columns = [
     { key: 'space', header: 'Space' },

@@ -1,7 +1,8 @@
+import { VfioError } from '../../vfio/errors.js';
 import { bytesOf, maxOf } from '../../vfio/width.js';
 import type { ReadView, View, WriteView } from '../../views/view.js';
 import { type Location, cellsOf, count, integer, location, maskedValue, optional, toggle } from '../arguments.js';
-import { cellsView, readCells, wordWithWidth } from '../cells.js';
+import { cellsView, force, readCells, wordWithWidth } from '../cells.js';
 import { type Context, defineCommand } from '../command.js';
 import { checkFits } from '../fit.js';
 import { jsAccess, jsShape, jsSpace, jsValue } from '../access-js.js';
@@ -9,9 +10,26 @@ import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
 
-/** `name` for a view: the register, where the place was named so. */
-function named(at: Location): { name?: string } {
-  return at.name === undefined ? {} : { name: at.name };
+/** `name` for a view: the register or field, where the place was named so. */
+function named({ name, field }: Location): { name?: string } {
+  if (name === undefined) return {};
+  return { name: field === undefined ? name : `${name}.${field.name}` };
+}
+
+/** Throws VfioError where a register is named whose value nobody knows: what a read of it brings is no value of it. */
+function refuseWriteOnly(operation: string, { register, field, space, offset, width }: Location): void {
+  const access = field?.access ?? register?.access;
+  if (register === undefined || (access !== 'wo' && access !== 'wo-once')) return;
+  const name = field === undefined ? register.path : `${register.path}.${field.name}`;
+  throw new VfioError({
+    kind: 'access',
+    operation,
+    space: space.name,
+    offset,
+    width,
+    why: `${name} can only be written: what a read brings is not its value`,
+    hint: '--force reads the place all the same',
+  });
 }
 
 /** The bits of its register that a location names: all of them, or its field's. */
@@ -65,12 +83,14 @@ export const commands = [
     summary: 'read one place, or several, each by exactly one access',
     details:
       'A COUNT is a number of cells of the access width, or bytes with a unit (64B, 4K). --stride sets the bytes from one ' +
-      'cell to the next; 0 reads one place again and again, which drains a FIFO. The value read is $_ afterwards.',
+      'cell to the next; 0 reads one place again and again, which drains a FIFO. The value read is $_ afterwards. One place is read ' +
+      'whatever that does; of several, registers that a read would change are left out, unless --force. A register that can only be written is ' +
+      'not read by its name, unless --force.',
     arguments: {
       location: location('where to read'),
       count: optional(count('how many cells, or bytes with a unit')),
     },
-    flags: { stride: optional(integer('bytes from one cell to the next', { least: 0 })), allowSplit },
+    flags: { stride: optional(integer('bytes from one cell to the next', { least: 0 })), allowSplit, force },
     effect: 'read',
     needs: 'device',
     width: true,
@@ -85,6 +105,7 @@ export const commands = [
     ],
     run(context, { arguments: { location: at, count: amount }, flags }): View | Promise<View> {
       const { space, offset, width } = at;
+      if (!flags.force) refuseWriteOnly('peek', at);
       if (amount === undefined) {
         const value = flags.allowSplit ? space.read(width, offset, { allowSplit: true }) : space.read(width, offset);
         const field = fieldMask(at);
@@ -95,7 +116,8 @@ export const commands = [
       }
       const shape = { offset, width, count: cellsOf(amount, width), stride: flags.stride ?? bytesOf(width) };
       const show = (read: Parameters<typeof cellsView>[2]): View => cellsView(at, shape, read, 'words');
-      const read = readCells(context, space, shape, flags.allowSplit);
+      const explicit = shape.count === 1 || shape.stride === 0;
+      const read = readCells(context, space, shape, explicit ? { ...flags, force: true } : flags);
       return read instanceof Promise ? read.then(show) : show(read);
     },
     repeat({ arguments: { location: at, count: amount }, flags }) {

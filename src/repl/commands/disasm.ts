@@ -2,7 +2,7 @@ import { type Architecture, architectures, disassemble } from '../../vfio/disass
 import { bytesOf } from '../../vfio/width.js';
 import type { View } from '../../views/view.js';
 import { bytesIn, optional, span, text, toggle } from '../arguments.js';
-import { readCells, reasonOf } from '../cells.js';
+import { force, readCells, reasonOf, runsRead } from '../cells.js';
 import { defineCommand } from '../command.js';
 import { UsageError } from '../usage-error.js';
 
@@ -51,6 +51,7 @@ export const commands = [
       arch: optional(text('the processor, such as arm64 or x86', 'ARCH')),
       mode: optional(text('its mode, where --arch names a family: 16, 32, 64, thumb', 'MODE')),
       allowSplit: toggle('let the kernel or the server split an access that the path cannot make in one go'),
+      force,
     },
     effect: 'read',
     needs: 'device',
@@ -64,17 +65,20 @@ export const commands = [
       const step = bytesOf(width);
       const bytes = piece.count === undefined ? Math.min(DEFAULT_BYTES, space.size - offset) : bytesIn(piece);
       const shape = { offset, width, count: Math.max(1, Math.floor(bytes / step)), stride: step };
-      const read = await readCells(context, space, shape, flags.allowSplit);
-      const whole = read.faults[0] === undefined ? read.bytes : read.bytes.subarray(0, read.faults[0].index * step);
+      const read = await readCells(context, space, shape, flags);
+      const [run] = runsRead(read, shape.count);
+      const cells = run?.from === 0 ? run.until : 0;
+      const whole = read.bytes.subarray(0, cells * step);
       const instructions = await disassemble(whole, { address: BigInt(offset), arch, signal: context.signal });
       const view: View = { kind: 'disassembly', space: space.name, architecture: arch, instructions };
-      const [fault] = read.faults;
-      if (!fault) return view;
-      const end = `0x${(offset + fault.index * step).toString(16)}`;
-      return {
-        kind: 'all',
-        views: [view, { kind: 'text', lines: [`${space.name}+${end} could not be read: ${reasonOf(fault.error)}`] }],
-      };
+      if (cells === shape.count) return view;
+      const fault = read.faults.find(({ index }) => index === cells);
+      const why =
+        fault === undefined
+          ? `is not read: ${read.skipped.find(({ index }) => index === cells)?.reason ?? ''}; --force reads it`
+          : `could not be read: ${reasonOf(fault.error)}`;
+      const end = `${space.name}+0x${(offset + cells * step).toString(16)}`;
+      return { kind: 'all', views: [view, { kind: 'text', lines: [`${end} ${why}`] }] };
     },
   }),
 ];

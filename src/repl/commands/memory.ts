@@ -1,3 +1,4 @@
+import { between, type Skip } from '../../vfio/registers/read-around.js';
 import type { Space } from '../../vfio/space.js';
 import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
 import type { View } from '../../views/view.js';
@@ -18,9 +19,11 @@ import {
   type CellsRead,
   cellsView,
   chunks,
+  force,
   readCells,
   reasonOf,
   runsRead,
+  skippedLines,
   wordWithWidth,
   writeCells,
 } from '../cells.js';
@@ -100,9 +103,10 @@ export const commands = [
     summary: 'show a piece of a space as bytes and text',
     details:
       'Reads with accesses of the width (32 bits unless asked otherwise), each once, and shows the bytes in their order in ' +
-      'memory. Cells that cannot be read are shown as -- and explained below. 256 bytes where no count or range is given.',
+      'memory. Cells that cannot be read are shown as -- and explained below; registers that a read would change are not read, and shown ' +
+      'as .. with the reason. 256 bytes where no count or range is given.',
     arguments: { piece: span('what to show') },
-    flags: { allowSplit },
+    flags: { allowSplit, force },
     effect: 'read',
     needs: 'device',
     width: true,
@@ -119,7 +123,7 @@ export const commands = [
       const most = DUMP_PIECE / bytesOf(piece.width);
       if (shape.count <= most) {
         const show = (read: CellsRead): View => cellsView(piece, shape, read, 'bytes');
-        const read = readCells(context, piece.space, shape, flags.allowSplit);
+        const read = readCells(context, piece.space, shape, flags);
         return read instanceof Promise ? read.then(show) : show(read);
       }
       return (async function* pieces() {
@@ -129,7 +133,7 @@ export const commands = [
             offset: shape.offset + done * shape.stride,
             count: Math.min(most, shape.count - done),
           };
-          yield cellsView(piece, part, await readCells(context, piece.space, part, flags.allowSplit), 'bytes');
+          yield cellsView(piece, part, await readCells(context, piece.space, part, flags), 'bytes');
         }
       })();
     },
@@ -187,6 +191,7 @@ export const commands = [
       text: optional(text('characters to look for, in place of VALUE', 'TEXT')),
       limit: defaulted(integer('places to show at the most', { least: 1 }), 100),
       allowSplit,
+      force,
     },
     effect: 'read',
     needs: 'device',
@@ -207,6 +212,7 @@ export const commands = [
       const hits: { offset: number; cell: string }[] = [];
       let found = 0;
       let unread = 0;
+      const skipped: Skip[] = [];
       const hit = (offset: number, cell: string): void => {
         found += 1;
         if (hits.length < flags.limit) hits.push({ offset, cell });
@@ -217,8 +223,9 @@ export const commands = [
         flags.text === undefined
           ? undefined
           : new TextSearch(Buffer.from(flags.text), (at) => hit(at, JSON.stringify(flags.text)));
-      for await (const { done, block, count } of chunks(context, piece.space, shape, flags.allowSplit)) {
+      for await (const { done, block, count } of chunks(context, piece.space, shape, flags)) {
         for (const fault of block.faults) unread += fault.count;
+        skipped.push(...block.skipped);
         const start = shape.offset + done * step;
         for (const { from, until } of runsRead(block, count)) {
           search?.next(start + from * step, block.bytes.subarray(from * step, until * step));
@@ -235,6 +242,7 @@ export const commands = [
       const notes = [
         ...(found > hits.length ? [`${found - hits.length} more; --limit shows more`] : []),
         ...(unread > 0 ? [`${unread} cells could not be read and were not looked at`] : []),
+        ...skippedLines({ skipped }),
       ];
       const table: View = {
         kind: 'table',
@@ -244,7 +252,7 @@ export const commands = [
         ],
         rows,
         empty: 'not found',
-        data: { found, unread, places: hits },
+        data: { found, unread, skipped: skipped.reduce((sum, { count }) => sum + count, 0), places: hits },
       };
       return notes.length === 0 ? table : { kind: 'all', views: [table, { kind: 'text', lines: notes }] };
     },
@@ -254,9 +262,11 @@ export const commands = [
     name: 'compare',
     group: 'access',
     summary: 'show where two pieces differ',
-    details: 'Both pieces are read once, cell by cell. $_ is the number of cells that differ.',
+    details:
+      'Both pieces are read once, cell by cell. Where a register of either is changed by reading, the cell is left out. $_ is the number of ' +
+      'cells that differ.',
     arguments: { piece: span('the first piece'), other: location('where the second piece begins') },
-    flags: { limit: defaulted(integer('differences to show at the most', { least: 1 }), 100), allowSplit },
+    flags: { limit: defaulted(integer('differences to show at the most', { least: 1 }), 100), allowSplit, force },
     effect: 'read',
     needs: 'device',
     width: true,
@@ -265,8 +275,9 @@ export const commands = [
     ],
     async run(context, { arguments: { piece, other }, flags }): Promise<View> {
       const shape = wholeCells(piece);
-      const left = await readCells(context, piece.space, shape, flags.allowSplit);
-      const right = await readCells(context, other.space, { ...shape, offset: other.offset }, flags.allowSplit);
+      const opposite = { ...shape, offset: other.offset };
+      const left = await readCells(context, piece.space, shape, flags);
+      const right = await readCells(context, other.space, opposite, flags);
       const step = bytesOf(piece.width);
       const rows: Record<string, string>[] = [];
       let differ = 0;
@@ -276,18 +287,23 @@ export const commands = [
         `0x${cellAt(read.bytes, piece.width, index)
           .toString(16)
           .padStart(step * 2, '0')}`;
-      for (let index = 0; index < shape.count; index += 1) {
-        const unread = leftReasons.has(index) || rightReasons.has(index);
-        if (!unread && cellAt(left.bytes, piece.width, index) === cellAt(right.bytes, piece.width, index)) continue;
-        differ += 1;
-        if (rows.length === flags.limit) continue;
-        const at = (space: Space, start: number): string => `${space.name}+0x${(start + index * step).toString(16)}`;
-        rows.push({
-          left: at(piece.space, shape.offset),
-          leftValue: show(left, leftReasons, index),
-          right: at(other.space, other.offset),
-          rightValue: show(right, rightReasons, index),
-        });
+      const skipped = [...left.skipped, ...right.skipped].sort((one, another) => one.index - another.index);
+      let compared = 0;
+      for (const { from, until } of between(skipped, shape.count)) {
+        compared += until - from;
+        for (let index = from; index < until; index += 1) {
+          const unread = leftReasons.has(index) || rightReasons.has(index);
+          if (!unread && cellAt(left.bytes, piece.width, index) === cellAt(right.bytes, piece.width, index)) continue;
+          differ += 1;
+          if (rows.length === flags.limit) continue;
+          const at = (space: Space, start: number): string => `${space.name}+0x${(start + index * step).toString(16)}`;
+          rows.push({
+            left: at(piece.space, shape.offset),
+            leftValue: show(left, leftReasons, index),
+            right: at(other.space, other.offset),
+            rightValue: show(right, rightReasons, index),
+          });
+        }
       }
       context.session.last = BigInt(differ);
       const table: View = {
@@ -299,11 +315,12 @@ export const commands = [
           { key: 'rightValue', header: 'value' },
         ],
         rows,
-        empty: `${shape.count} cells are the same`,
-        data: { compared: shape.count, differ, places: rows },
+        empty: `${compared} cells are the same`,
+        data: { compared, differ, skipped: shape.count - compared, places: rows },
       };
-      const more = `${differ} of ${shape.count} cells differ${differ > rows.length ? `; --limit shows more` : ''}`;
-      return rows.length === 0 ? table : { kind: 'all', views: [table, { kind: 'text', lines: [more] }] };
+      const more = `${differ} of ${compared} cells differ${differ > rows.length ? `; --limit shows more` : ''}`;
+      const lines = [...(rows.length === 0 ? [] : [more]), ...skippedLines({ skipped })];
+      return lines.length === 0 ? table : { kind: 'all', views: [table, { kind: 'text', lines }] };
     },
   }),
 ];

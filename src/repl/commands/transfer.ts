@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { VfioError } from '../../vfio/errors.js';
+import { readAround, type Skip, skipsOf } from '../../vfio/registers/read-around.js';
 import { bytesOf, type Width } from '../../vfio/width.js';
 import type { View } from '../../views/view.js';
 import { bytesIn, file, location, optional, span, toggle, value } from '../arguments.js';
-import { type CellsRead, chunks } from '../cells.js';
+import { type CellsRead, cautionsFor, chunks, force, skippedLines } from '../cells.js';
 import { defineCommand } from '../command.js';
 import { fileError } from '../file-error.js';
 import { checkFits } from '../fit.js';
@@ -15,11 +16,11 @@ const allowSplit = toggle('let the kernel or the server split an access that the
 /** Bytes of a file that are held at a time. */
 const PIECE = 65536;
 
-/** Puts `word` into the cells that could not be read, or throws for the first of them. */
+/** Puts `word` into the cells that were not read, or throws for the first of them that could not be. */
 function patch(read: CellsRead, width: Width, word: bigint | undefined): void {
   const [first] = read.faults;
-  if (!first) return;
-  if (word === undefined) {
+  if (!first && read.skipped.length === 0) return;
+  if (first && word === undefined) {
     throw new VfioError({
       ...first.error.details,
       why: `${first.error.details.why}; nothing was saved`,
@@ -27,8 +28,8 @@ function patch(read: CellsRead, width: Width, word: bigint | undefined): void {
     });
   }
   const cell = Buffer.alloc(8);
-  cell.writeBigUInt64LE(word);
-  for (const { index, count } of read.faults) {
+  cell.writeBigUInt64LE(word ?? 0n);
+  for (const { index, count } of [...read.faults, ...read.skipped]) {
     Buffer.from(read.bytes.buffer, read.bytes.byteOffset).fill(
       cell.subarray(0, bytesOf(width)),
       index * bytesOf(width),
@@ -44,9 +45,10 @@ export const commands = [
     summary: 'write a piece of a space to a file, as raw bytes',
     details:
       'Reads with accesses of the width, each once, in constant memory. The file appears under its name only when all of ' +
-      'it is there. Cells that cannot be read end it, unless --fill gives what stands for them.',
+      'it is there. Cells that cannot be read end it, and registers that a read would change keep it from beginning, unless --fill gives what ' +
+      'stands for them.',
     arguments: { piece: span('what to save; a space alone is all of it'), file: file('the file to write') },
-    flags: { fill: optional(value('what stands for cells that cannot be read')), allowSplit },
+    flags: { fill: optional(value('what stands for cells that are not read')), allowSplit, force },
     effect: 'read',
     needs: 'device',
     width: true,
@@ -57,13 +59,28 @@ export const commands = [
       const bytes = bytesIn(piece);
       if (flags.fill !== undefined) checkFits('save', piece, { value: flags.fill, mask: undefined });
       const shape = { offset, width, count: Math.floor(bytes / step), stride: step };
-      if (context.dryRun) space.readBlock(shape, { allowSplit: flags.allowSplit });
+      const cautions = cautionsFor(context, space, shape, flags);
+      const [skip] = skipsOf(shape, cautions);
+      if (skip !== undefined && flags.fill === undefined) {
+        throw new VfioError({
+          kind: 'access',
+          operation: 'save',
+          space: space.name,
+          offset: offset + skip.index * step,
+          width,
+          why: `${skip.reason}; nothing was read or saved`,
+          hint: '--fill VALUE saves that value in its place, --force reads it',
+        });
+      }
+      if (context.dryRun) readAround(space, shape, cautions, { allowSplit: flags.allowSplit });
       context.needValues();
       const out = await WholeFile.create(path);
       let unread = 0;
+      const skipped: Skip[] = [];
       try {
-        for await (const { block } of chunks(context, space, shape, flags.allowSplit)) {
+        for await (const { block } of chunks(context, space, shape, flags)) {
           for (const fault of block.faults) unread += fault.count;
+          skipped.push(...block.skipped);
           patch(block, width, flags.fill);
           await out.write(block.bytes);
         }
@@ -76,6 +93,7 @@ export const commands = [
       if (shape.count * step < bytes)
         lines.push(`the last ${bytes % step} bytes fill no cell of ${width} bits and were left out`);
       if (unread > 0) lines.push(`${unread} cells could not be read; the file has the value of --fill there`);
+      lines.push(...skippedLines({ skipped }));
       return { kind: 'text', lines };
     },
   }),

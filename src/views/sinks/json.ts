@@ -10,8 +10,8 @@ import type { Cell, CellsView, View } from '../view.js';
  *
  * - read:  {kind, space, offset, width, value, [name]}
  * - write: {kind, space, offset, width, value, written, [old], [mask], [readBack], [name]}
- * - cells: {kind, space, offset, width, stride, count, cells, faults, [name]}: cells hold null where the read failed, and
- *          faults an {index, reason} for each of these
+ * - cells: {kind, space, offset, width, stride, count, cells, faults, [skipped], [name]}: cells hold null where there is no value;
+ *          faults has an {index, reason} for each that could not be read, skipped an {index, count, reason} for those that were left out
  * - fields: {kind, [title], fields, [notes]}: objects of label to text, or what the command says its data is
  * - table: {kind, [title], rows}: an object of column key to text for each row, or what the command says its data is
  * - text:  {kind, lines}, or what the command says its data is
@@ -73,6 +73,7 @@ function shape(view: View): object {
         count: view.count,
         cells: cellValues(view),
         faults: view.faults.map(({ index, reason }) => ({ index, reason })),
+        skipped: view.skipped?.map(({ index, count, reason }) => ({ index, count, reason })),
         name: view.name,
       };
     case 'fields':
@@ -142,5 +143,6 @@ function cellValues(view: CellsView): (number | string | null)[] {
     else values.push(hex(data.getBigUint64(index * 8, true)));
   }
   for (const { index } of view.faults) values[index] = null;
+  for (const { index, count: many } of view.skipped ?? []) values.fill(null, index, index + many);
   return values;
 }
