@@ -1,9 +1,12 @@
 import type { Device } from '../vfio/device.js';
 import { VfioError } from '../vfio/errors.js';
+import type { FieldDescription, Register } from '../vfio/registers/register-map.js';
 import type { Scan, ScanChange, ScanPlace } from '../vfio/scan.js';
 import { bytesOf } from '../vfio/width.js';
-import type { PlaceChange } from '../views/watch-view.js';
-import { bytesIn, type Location, type Span } from './arguments.js';
+import type { PlaceChange, Turn } from '../views/watch-view.js';
+import { bytesIn, type Location } from './arguments.js';
+import type { Places } from './arguments/places.js';
+import { fieldText, turns } from './field-text.js';
 import { UsageError } from './usage-error.js';
 
 /** Places of one list, at the most. */
@@ -14,7 +17,10 @@ export interface Entry {
   readonly name: string;
   /** Which of the places. */
   readonly place: number;
-  readonly field?: NonNullable<Location['field']>;
+  /** What a map says of the place. */
+  readonly register?: Register;
+  /** The field that is shown, where it is not the whole. */
+  readonly field?: FieldDescription;
 }
 
 /** The places that a command looks at again and again: each is read once however often it was named. */
@@ -38,23 +44,25 @@ export class WatchList {
   }
 
   /**
-   * The cells of `spans`. One whose read has an effect is left out of a range, and refused where it was named: throws VfioError, unless
-   * `force` is given.
+   * The cells of `named`. One that must not be read in passing is left out of a range, and refused where it was named: throws VfioError,
+   * unless `force` is given.
    */
-  static of(operation: string, device: Device, spans: readonly Span[], force: boolean): WatchList {
+  static of(operation: string, device: Device, named: readonly Places[], force: boolean): WatchList {
     const places: ScanPlace[] = [];
     const known = new Map<string, number>();
     const entries: Entry[] = [];
     const left: string[] = [];
-    for (const piece of spans) {
-      for (const cell of cellsOf(piece)) {
+    for (const one of named) {
+      for (const cell of cellsOf(device, one)) {
         const reason = force ? undefined : cautionAt(device, cell);
         if (reason !== undefined) {
-          if (piece.count === undefined && !piece.whole) throw refusal(operation, cell, reason);
+          if (isSingle(one)) throw refusal(operation, cell, reason);
           left.push(reason);
           continue;
         }
         const { space, offset, width, field } = cell;
+        // Of a part of a register there are no fields to tell.
+        const register = cell.register?.width === width ? cell.register : undefined;
         const key = `${space.name} ${offset} ${width}`;
         let place = known.get(key);
         if (place === undefined) {
@@ -64,7 +72,7 @@ export class WatchList {
         if (places.length > MOST_PLACES) {
           throw new UsageError(`more than ${MOST_PLACES} places`, undefined, 'choose a smaller range');
         }
-        entries.push({ name: nameOf(cell), place, ...(field && { field }) });
+        entries.push({ name: nameOf(cell), place, ...(register && { register }), ...(field && { field }) });
       }
     }
     if (places.length === 0) throw new UsageError(`there is nothing to ${operation}: ${left[0] ?? 'no place'}`);
@@ -87,7 +95,7 @@ export class WatchList {
     for (const { index, old, value, fault, time } of changes) {
       const place = this.places[index];
       if (place === undefined) continue;
-      for (const { name, field } of this.#byPlace[index] ?? []) {
+      for (const { name, register, field } of this.#byPlace[index] ?? []) {
         const [before, now] = [fieldOf(old, field), fieldOf(value, field)];
         if (field !== undefined && fault === undefined && before === now) continue;
         yield {
@@ -98,7 +106,8 @@ export class WatchList {
           width: place.width,
           old: before,
           value: now,
-          fields: [],
+          fields: shownTurns(register, field, old, value),
+          ...(field && { shown: { old: textIn(field, before), value: textIn(field, now) } }),
           ...(fault !== undefined && { fault }),
         };
       }
@@ -106,20 +115,60 @@ export class WatchList {
   }
 }
 
-function* cellsOf(piece: Span): Generator<Location> {
-  if (piece.count === undefined && !piece.whole) {
-    yield piece;
+function isSingle(one: Places): boolean {
+  return one.kind === 'span' && one.piece.count === undefined && !one.piece.whole;
+}
+
+function* cellsOf(device: Device, one: Places): Generator<Location> {
+  if (one.kind === 'registers') {
+    for (const register of one.named.found) {
+      const { offset, width, path } = register;
+      const space = device.findSpace(register.space);
+      if (space) yield { space, offset, width, asked: false, name: path, register };
+    }
     return;
   }
-  const step = bytesOf(piece.width);
+  const { piece } = one;
+  if (isSingle(one)) {
+    yield described(device, piece);
+    return;
+  }
+  const { space, width, asked } = piece;
+  const step = bytesOf(width);
   const end = piece.offset + bytesIn(piece);
   for (let offset = piece.offset; offset + step <= end; offset += step) {
-    yield { space: piece.space, offset, width: piece.width, asked: piece.asked };
+    yield described(device, { space, offset, width, asked });
   }
 }
 
-/** Why a place must not be read by what only looks around. */
-export function cautionAt(device: Device, { space, offset, width }: Location): string | undefined {
+/** The place, by the name of the register that is there. */
+function described(device: Device, at: Location): Location {
+  if (at.name !== undefined) return at;
+  const register = device.registers.registerAt(at.space.name, at.offset, at.width);
+  return register === undefined ? at : { ...at, name: register.path, register };
+}
+
+function textIn(field: FieldDescription, value: bigint | undefined): string {
+  return value === undefined ? '' : fieldText(field, value);
+}
+
+function shownTurns(
+  register: Register | undefined,
+  field: FieldDescription | undefined,
+  old: bigint | undefined,
+  now: bigint | undefined,
+): readonly Turn[] {
+  if (register === undefined || field !== undefined || old === undefined || now === undefined) return [];
+  return turns(register, old, now);
+}
+
+/** Why a place must not be read by what only looks around: reading it has an effect, or brings nothing. */
+export function cautionAt(device: Device, { space, offset, width, register, field }: Location): string | undefined {
+  const access = field?.access ?? register?.access;
+  const name = `${register?.path}${field ? `.${field.name}` : ''}`;
+  if (access === 'wo' || access === 'wo-once')
+    return `${name} can only be written: what a read brings is not its value`;
+  if (access === 'reserved') return `${name} is reserved`;
   return device.registers.cautionsIn(space.name, offset, offset + bytesOf(width))[0]?.reason;
 }
 

@@ -15,6 +15,7 @@ import { pwrite } from '../../src/vfio/sys/libc.js';
 import { Ticker } from '../../src/vfio/ticker.js';
 import { json } from '../../src/views/sinks/json.js';
 import { MemfdTransport } from './memfd-transport.js';
+import { block, field, map, register } from './register-fixture.js';
 import { KeptOutput, memfdSession } from './session-fixture.js';
 
 const script = { prefixes: false };
@@ -277,5 +278,76 @@ test('the simulated device counts as many reads as the watch says it has made', 
   const before = reads();
   await session.execute('watch region1 0x0 region1 0xc region1 0x40:8 region1 0x48:64 --every 1ms --count 4', script);
   assert.equal(reads() - before, 16);
+  session.closeAll();
+});
+
+/** A session whose device has registers by name, a FIFO and a write-only register among them. */
+function described(): ReturnType<typeof memfdSession> {
+  const made = memfdSession();
+  const uart = (nth: number): ReturnType<typeof block> =>
+    block(`UART${nth}`, nth * 0x40, [
+      register(`UART${nth}.CR`, nth * 0x40, {
+        fields: [field('SPEED', [7, 4], { values: { SLOW: 1, FAST: 2 } }), field('EN', [0, 0])],
+      }),
+      register(`UART${nth}.SR`, nth * 0x40 + 4, { width: 16 }),
+      register(`UART${nth}.FIFO`, nth * 0x40 + 8, { readEffect: 'external' }),
+      register(`UART${nth}.TX`, nth * 0x40 + 12, { access: 'wo' }),
+    ]);
+  made.session.device?.registers.add(map('uarts', [uart(0), uart(1)]));
+  return made;
+}
+
+test('registers are watched by name: which fields changed, and by their names', async () => {
+  const { session, output } = described();
+  const region = session.device?.region(0);
+  region?.write32(0, 0x10);
+  const running = session.execute('watch UART0.CR UART0.CR.SPEED UART1.CR.EN --every 1ms --count 3', script);
+  await begun(output);
+  region?.write32(0, 0x21);
+  await running;
+  const data = output.views.map((view) => JSON.parse(json(view)) as Record<string, unknown>);
+  assert.deepEqual(data[1]?.['fields'], [
+    { name: 'SPEED', old: 'SLOW', new: 'FAST' },
+    { name: 'EN', old: '0', new: '1' },
+  ]);
+  const lines = output.take().split('\n');
+  assert.match(
+    lines[0] ?? '',
+    /region0\.UART0\.CR = 0x10, region0\.UART0\.CR\.SPEED = 0x1, region0\.UART1\.CR\.EN = 0x0$/,
+  );
+  assert.match(lines[1] ?? '', /region0\.UART0\.CR {8}0x00000010 -> 0x00000021 {2}SPEED SLOW -> FAST, EN 0 -> 1$/);
+  assert.match(lines[2] ?? '', /region0\.UART0\.CR\.SPEED {2}SLOW -> FAST$/);
+  session.closeAll();
+});
+
+test('several registers are watched by a pattern, a block or their space, but none that must not be read', async () => {
+  const { session, output, transport } = described();
+  (session.device ?? assert.fail()).mmap = false;
+  const read = async (line: string): Promise<[number, number][]> => {
+    transport.calls.splice(0);
+    await session.execute(`watch ${line} --count 1`, script);
+    return transport.calls.map(({ offset, bytes }) => [offset, bytes]);
+  };
+  assert.deepEqual(await read('UART*.CR'), [
+    [0, 4],
+    [0x40, 4],
+  ]);
+  assert.deepEqual(await read('UART1'), [
+    [0x40, 4],
+    [0x44, 2],
+  ]);
+  assert.match(
+    output.take(),
+    /left out: UART1\.FIFO: reading it changes something else\nleft out: UART1\.TX can only be written/,
+  );
+  assert.equal((await read('region0')).length, 4);
+  assert.equal(
+    (await read('region0 0..0x10')).length,
+    3,
+    'TX is left out of what is read by words only where it is named',
+  );
+  for (const line of ['UART0.FIFO', 'UART0.TX', 'region0 8', 'region0 0x48'])
+    await assert.rejects(async () => session.execute(`watch ${line} --count 1`, script), /UART\d\.(FIFO|TX)/, line);
+  await assert.rejects(async () => session.execute('watch UART7.* --count 1', script), /no register "UART7\.\*"/);
   session.closeAll();
 });

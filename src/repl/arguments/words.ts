@@ -26,9 +26,9 @@ export class Words {
     return this.#next >= this.#words.length;
   }
 
-  /** The next word, left where it is. */
-  peek(): Word | undefined {
-    return this.#words[this.#next];
+  /** The next word, or one `ahead` of it, left where it is. */
+  peek(ahead = 0): Word | undefined {
+    return this.#words[this.#next + ahead];
   }
 
   /** The next word. Throws UsageError where there is none: 'COUNT is missing'. */

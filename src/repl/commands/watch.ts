@@ -3,8 +3,9 @@ import { Ticker } from '../../vfio/ticker.js';
 import { countText } from '../../views/numbers.js';
 import type { View } from '../../views/view.js';
 import { changeView } from '../../views/watch-view.js';
-import { defaulted, duration, file, integer, many, optional, span, toggle } from '../arguments.js';
+import { defaulted, duration, file, integer, many, optional, toggle } from '../arguments.js';
 import { type Condition, condition } from '../arguments/condition.js';
+import { places as placesArgument } from '../arguments/places.js';
 import { type Context, defineCommand } from '../command.js';
 import { CsvFile } from '../csv-file.js';
 import type { Environment } from '../environment.js';
@@ -184,7 +185,9 @@ export const commands = [
       'changed last), after --for or --count rounds, or with the device. --csv writes a row for every round, whether or not anything ' +
       'changed: seconds since the start, and a decimal value for each place, empty where it could not be read. In the journal stand the ' +
       'reads that brought a change, and the number of all.',
-    arguments: { places: many(span('what to read: a register, a place, or a range'), 1) },
+    arguments: {
+      places: many(placesArgument('what to read: a register or a field, several by a pattern, a place, a range'), 1),
+    },
     flags: {
       every: defaulted(duration('from one round to the next'), 100),
       until: optional(condition('end when this is not 0')),
