@@ -30,7 +30,8 @@ export function entryText(entry: JournalEntry): string {
     const verb = entry.kind === 'read-block' ? 'read' : 'write';
     const stride = entry.stride * 8 === entry.width ? '' : `, stride ${entry.stride}`;
     const faults = entry.faults === 0 ? '' : `, ${entry.faults} refused`;
-    return `${verb} ${at} x ${entry.count}${stride}${faults}`;
+    const last = entry.last === undefined ? '' : `, the last ${hexValue(entry.last, entry.width)}`;
+    return `${verb} ${at} x ${entry.count}${stride}${faults}${last}`;
   }
   if (entry.value === undefined) return `${entry.kind} ${at} refused: ${entry.fault ?? 'fault'}`;
   return `${entry.kind} ${at} ${entry.kind === 'read' ? '=' : '<-'} ${hexValue(entry.value, entry.width)}`;
@@ -39,5 +40,6 @@ export function entryText(entry: JournalEntry): string {
 /** An entry as plain data for JSON: 64-bit values as text, times in nanoseconds of CLOCK_MONOTONIC. */
 export function entryData(entry: JournalEntry): Readonly<Record<string, unknown>> {
   if ('value' in entry && entry.value !== undefined) return { ...entry, value: hexValue(entry.value, entry.width) };
+  if ('last' in entry && entry.last !== undefined) return { ...entry, last: hexValue(entry.last, entry.width) };
   return { ...entry };
 }

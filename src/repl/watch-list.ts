@@ -7,6 +7,7 @@ import type { PlaceChange, Turn } from '../views/watch-view.js';
 import { bytesIn, type Location } from './arguments.js';
 import type { Places } from './arguments/places.js';
 import { fieldText, turns } from './field-text.js';
+import { namedBits, nameOf } from './named-place.js';
 import { UsageError } from './usage-error.js';
 
 /** Places of one list, at the most. */
@@ -82,7 +83,8 @@ export class WatchList {
   /** What `entry` has now; undefined where it could not be read. */
   valueOf({ place, field }: Entry, scan: Scan): bigint | undefined {
     if (scan.fault(place) !== undefined) return undefined;
-    return fieldOf(scan.value(place), field);
+    const value = scan.value(place);
+    return value === undefined ? undefined : namedBits(field, value);
   }
 
   /** The same in decimal for a file of rows; empty where it could not be read. */
@@ -96,7 +98,8 @@ export class WatchList {
       const place = this.places[index];
       if (place === undefined) continue;
       for (const { name, register, field } of this.#byPlace[index] ?? []) {
-        const [before, now] = [fieldOf(old, field), fieldOf(value, field)];
+        const before = old === undefined ? undefined : namedBits(field, old);
+        const now = value === undefined ? undefined : namedBits(field, value);
         if (field !== undefined && fault === undefined && before === now) continue;
         yield {
           time: (time - start) / 1e9,
@@ -175,16 +178,4 @@ export function cautionAt(device: Device, { space, offset, width, register, fiel
 export function refusal(operation: string, { space, offset, width }: Location, reason: string): VfioError {
   const hint = `--force reads it all the same`;
   return new VfioError({ kind: 'access', operation, space: space.name, offset, width, why: reason, hint });
-}
-
-/** 'region1.CTRL.EN', 'region0+0x10'. */
-export function nameOf({ space, offset, name, field }: Location): string {
-  if (name === undefined) return `${space.name}+0x${offset.toString(16)}`;
-  return `${space.name}.${name}${field ? `.${field.name}` : ''}`;
-}
-
-/** The bits of a field in what was read. */
-export function fieldOf(value: bigint | undefined, field: Location['field']): bigint | undefined {
-  if (value === undefined || field === undefined) return value;
-  return BigInt.asUintN(field.bits, value >> BigInt(field.low));
 }

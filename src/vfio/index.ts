@@ -13,5 +13,6 @@ export { openDevice, type OpenOptions } from './open.js';
 export { Region } from './region.js';
 export type { Block, BlockFault, BlockShape, PollRequest, PollResult, Space } from './space.js';
 export type { DeviceInfo, IrqInfo, RegionInfo, Via } from './transport/transport.js';
+export { until, type UntilOptions, type UntilResult, type Wanted } from './until.js';
 export type { Width } from './width.js';
 export type { Window } from './window.js';

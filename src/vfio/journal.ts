@@ -24,6 +24,8 @@ export interface BlockEntry {
   readonly count: number;
   readonly stride: number;
   readonly faults: number;
+  /** What the last of them brought, where one place was polled. */
+  readonly last?: number | bigint;
 }
 
 const happeningKinds = [

@@ -352,12 +352,11 @@ export class Region implements Space {
       } while ((value & request.mask) !== request.want && iterations < request.iterations);
       result = { matched: (value & request.mask) === request.want, value, iterations };
     }
-    if (result.iterations === 1)
-      this.#journal.read(this.#id, width, offset, width === 64 ? result.value : Number(result.value));
-    else {
-      const count = result.iterations;
-      this.#journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride: 0, faults: 0 });
-    }
+    const { iterations: count } = result;
+    const last = width === 64 ? result.value : Number(result.value);
+    if (count === 1) this.#journal.read(this.#id, width, offset, last);
+    else
+      this.#journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride: 0, faults: 0, last });
     return result;
   }
 

@@ -1,11 +1,17 @@
 import { escape } from './escape.js';
 import type { Line } from './line.js';
-import { hexValue, place } from './numbers.js';
+import { countText, hexValue, place, timeText } from './numbers.js';
 import type { ReadView, Span, WriteView } from './view.js';
 
 /** 'region0+0x100: 0x010000ed', and with a register's name 'region0.ID (region0+0x0): 0x010000ed'. */
 export function readLine(view: ReadView): Line {
-  return [...target(view), { text: hexValue(view.value, view.width), role: 'value' }];
+  const value: Span = { text: hexValue(view.value, view.width), role: 'value' };
+  if (view.took === undefined) return [...target(view), value];
+  return [
+    ...target(view),
+    value,
+    { text: `, after ${timeText(view.took)} and ${countText(view.reads ?? 0, 'read')}`, role: 'plain' },
+  ];
 }
 
 /**

@@ -32,3 +32,10 @@ export function bytesText(bytes: number | bigint): string {
 export function countText(count: number | bigint, one: string, many = `${one}s`): string {
   return `${count} ${Number(count) === 1 ? one : many}`;
 }
+
+/** Nanoseconds with a unit and three digits: '41.2 us'. */
+export function timeText(ns: number): string {
+  if (ns < 999.5) return `${ns.toFixed(0)} ns`;
+  if (ns < 999.5e3) return `${(ns / 1e3).toPrecision(3)} us`;
+  return ns < 999.5e6 ? `${(ns / 1e6).toPrecision(3)} ms` : `${(ns / 1e9).toPrecision(3)} s`;
+}

@@ -95,7 +95,7 @@ export interface CellsView {
   readonly name?: string;
 }
 
-/** One value read: `peek` of one cell, the hot path of scripts. */
+/** One value read: `peek` of one cell, the hot path of scripts; or the last of those that `wait` has read. */
 export interface ReadView {
   readonly kind: 'read';
   readonly space: string;
@@ -104,6 +104,9 @@ export interface ReadView {
   readonly value: number | bigint;
   /** The register's name within the space. */
   readonly name?: string;
+  /** How long it was waited for, in nanoseconds, and how many reads that took. */
+  readonly took?: number;
+  readonly reads?: number;
 }
 
 /** One write, as old -> (value:mask) -> written, and read back where asked. */

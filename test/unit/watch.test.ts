@@ -341,10 +341,9 @@ test('several registers are watched by a pattern, a block or their space, but no
     /left out: UART1\.FIFO: reading it changes something else\nleft out: UART1\.TX can only be written/,
   );
   assert.equal((await read('region0')).length, 4);
-  assert.equal(
-    (await read('region0 0..0x10')).length,
-    3,
-    'TX is left out of what is read by words only where it is named',
+  assert.deepEqual(
+    (await read('region0 0..0x10')).map(([offset]) => offset),
+    [0, 4],
   );
   for (const line of ['UART0.FIFO', 'UART0.TX', 'region0 8', 'region0 0x48'])
     await assert.rejects(async () => session.execute(`watch ${line} --count 1`, script), /UART\d\.(FIFO|TX)/, line);

@@ -72,7 +72,18 @@ function parseAssignment(words: Words, word: Word, of: Register, usage: NameUsag
   const field = findField(of, name);
   if (field === undefined) words.fail(`${of.path} has no field "${clip(name)}"${meant(name, of.fields)}`, word);
   if (equals < 0) words.fail(`what is ${field.name} to be?`, word, `${field.name}=${exampleOf(field, usage)}`);
-  const text = word.text.slice(equals + 1);
+  const start = word.quoted ? word.start : word.start + equals + 1;
+  return parseFieldValue(words, { ...word, text: word.text.slice(equals + 1), start }, field, usage);
+}
+
+/** A value for `field`: a number, or one of the names that the map has for it. Throws UsageError only. */
+export function parseFieldValue(
+  words: Words,
+  word: Word,
+  field: FieldDescription,
+  usage: NameUsage,
+): Parsed<FieldAssignment> {
+  const { text } = word;
   const named = valueNamed(field, text, usage);
   if (named !== undefined) {
     if (usage === 'write' && (named.isDefault === true || named.from !== named.to))
@@ -81,11 +92,7 @@ function parseAssignment(words: Words, word: Word, of: Register, usage: NameUsag
   }
   if (/^[A-Za-z_]\w*$/.test(text))
     words.fail(`${field.name} has no value "${clip(text)}"`, word, valueHint(field, text, usage));
-  const scanner = new Scanner(
-    words.line,
-    { ...word, text, start: word.quoted ? word.start : word.start + equals + 1 },
-    words.names,
-  );
+  const scanner = new Scanner(words.line, word, words.names);
   const parsed = parseExpression(scanner);
   if (!scanner.done)
     scanner.fail(`"${clip(text)}" is no value for ${field.name}`, 0, scanner.end, valueHint(field, text, usage));

@@ -1,6 +1,7 @@
 import type { Register } from '../../vfio/registers/register-map.js';
 import { type Argument, combine, type Parsed } from './argument.js';
 import { completeLocation, type Location, wholeLocation } from './location.js';
+import type { Word } from '../lexer.js';
 import type { Words } from './words.js';
 
 /** A register that a map describes. */
@@ -22,7 +23,12 @@ export function register(summary: string): Argument<DescribedLocation> {
 /** Reads a LOCATION that must be a register. Throws UsageError only. */
 export function parseRegister(words: Words): Parsed<DescribedLocation> {
   const word = words.peek();
-  return combine([wholeLocation(words, 'REG')], ([at]) => {
+  return asRegister(words, word, wholeLocation(words, 'REG'));
+}
+
+/** A LOCATION that was read from `word` on, which must be a register. Throws UsageError only. */
+export function asRegister(words: Words, word: Word | undefined, parsed: Parsed<Location>): Parsed<DescribedLocation> {
+  return combine([parsed], ([at]) => {
     if (word === undefined || at === undefined) throw new Error('a location was parsed from nothing');
     const { register: found, field, width, space: home, offset } = at;
     const described = found ?? (at.asked ? undefined : words.names.registers.registerAt(home.name, offset, width));

@@ -1,37 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { maxOf, type Width } from '../../vfio/width.js';
-import { hexValue, place } from '../../views/numbers.js';
-import type { View } from '../../views/view.js';
-import { choice, defaulted, duration, location, maskedValue } from '../arguments.js';
-import type { Location, MaskedValue } from '../arguments.js';
+import { until } from '../../vfio/until.js';
+import type { ReadView, View } from '../../views/view.js';
+import { countText } from '../../views/numbers.js';
+import { defaulted, duration, toggle } from '../arguments.js';
+import { type Comparison, comparison } from '../arguments/comparison.js';
+import { bitsOf, checkWanted, foundText, holds, wantedText } from '../comparison.js';
 import { defineCommand } from '../command.js';
-import { checkComparable } from '../fit.js';
+import { namedBits } from '../named-place.js';
 import { ExpectationError } from '../usage-error.js';
+import { cautionAt, refusal } from '../watch-list.js';
 
-const comparisons = {
-  '==': (left: bigint, right: bigint) => left === right,
-  '!=': (left: bigint, right: bigint) => left !== right,
-  '<': (left: bigint, right: bigint) => left < right,
-  '<=': (left: bigint, right: bigint) => left <= right,
-  '>': (left: bigint, right: bigint) => left > right,
-  '>=': (left: bigint, right: bigint) => left >= right,
-} as const;
-
-type Comparison = keyof typeof comparisons;
-const operators = Object.keys(comparisons) as Comparison[];
-
-/** Reads made without a pause before `wait` lets the event loop run, and the pause after that in milliseconds. */
-const TIGHT_READS = 256;
-const PAUSE_MS = 1;
-
-function holds(value: bigint, operator: Comparison, wanted: MaskedValue, width: Width): boolean {
-  const mask = wanted.mask ?? maxOf(width);
-  return comparisons[operator](value & mask, wanted.value & mask);
-}
-
-function condition(at: Location, operator: Comparison, { value, mask }: MaskedValue): string {
-  const masked = mask === undefined ? '' : ` in the bits 0x${mask.toString(16)}`;
-  return `${place(at.space.name, at.offset)} ${operator} ${hexValue(value, at.width)}${masked}`;
+/** The view of one read, of the bits that were named. */
+function readView({ at }: Comparison, word: number | bigint): ReadView {
+  const { space, offset, width, name, field } = at;
+  const value = field === undefined ? word : namedBits(field, BigInt(word));
+  const named = name === undefined ? {} : { name: field === undefined ? name : `${name}.${field.name}` };
+  return { kind: 'read', space: space.name, offset, width, value, ...named };
 }
 
 export const commands = [
@@ -40,12 +24,9 @@ export const commands = [
     group: 'scripts',
     summary: 'read one place and fail where its value is not as expected',
     details:
-      'VALUE:MASK compares the bits of the mask only. An expectation that does not hold ends a script with exit code 3.',
-    arguments: {
-      location: location('where to read'),
-      operator: choice('how to compare', operators),
-      value: maskedValue('the value expected; VALUE:MASK for some bits only'),
-    },
+      'VALUE:MASK compares the bits of the mask only; FIELD=VALUE fields of a register, all of the same read, by number or by name. An ' +
+      'expectation that does not hold ends a script with exit code 3.',
+    arguments: { wanted: comparison('where to read, and what the value should be') },
     flags: {},
     effect: 'read',
     needs: 'device',
@@ -54,32 +35,32 @@ export const commands = [
       { line: 'expect region0 0 == 0x010000ed', says: 'this is an edu device', device: 'sim:edu' },
       { line: 'expect region0 0x20 == 0:0x1', says: 'the factorial unit is idle', device: 'sim:edu' },
     ],
-    run(context, { arguments: { location: at, operator, value: wanted } }): View {
-      checkComparable('expect', at, wanted);
-      const read = at.space.read(at.width, at.offset);
-      context.session.last = BigInt(read);
-      if (!context.device.gate.planning && !holds(BigInt(read), operator, wanted, at.width)) {
-        throw new ExpectationError(
-          `expected ${condition(at, operator, wanted)}, but it is ${hexValue(read, at.width)}`,
-        );
+    run(context, { arguments: { wanted } }): View {
+      const { space, offset, width } = wanted.at;
+      checkWanted('expect', wanted);
+      const read = space.read(width, offset);
+      const view = readView(wanted, read);
+      context.session.last = BigInt(view.value);
+      if (!context.device.gate.planning && !holds(wanted, BigInt(read))) {
+        throw new ExpectationError(`expected ${wantedText(wanted)}, but it is ${foundText(wanted, BigInt(read))}`);
       }
-      return { kind: 'read', space: at.space.name, offset: at.offset, width: at.width, value: read };
+      return view;
     },
   }),
 
   defineCommand({
     name: 'wait',
     group: 'scripts',
-    summary: 'read one place until its value is as wanted',
+    summary: 'read one place until its value is as wanted, and say how long that took',
     details:
-      'Reads without a pause at first, then about every millisecond. A time-out is an expectation that failed: exit code 3 in a ' +
-      'script, with the last value read.',
-    arguments: {
-      location: location('where to read'),
-      operator: choice('how to compare', operators),
-      value: maskedValue('the value waited for; VALUE:MASK for some bits only'),
+      'Reads without a pause for the first 200 us, then with pauses that grow from 1 ms to 10 ms, and a last time when the time is up. A ' +
+      'time-out is an expectation that failed: exit code 3, with the last value read. A register whose read has an effect is not read ' +
+      'again and again, unless --force.',
+    arguments: { wanted: comparison('where to read, and what to wait for') },
+    flags: {
+      timeout: defaulted(duration('how long to go on'), 1000),
+      force: toggle('also where a read has an effect'),
     },
-    flags: { timeout: defaulted(duration('how long to go on'), 1000) },
     effect: 'read',
     needs: 'device',
     width: true,
@@ -91,31 +72,24 @@ export const commands = [
         after: ['poke region0 0x8 5'],
       },
     ],
-    async run(context, { arguments: { location: at, operator, value: wanted }, flags }): Promise<View> {
-      const { space, offset, width } = at;
-      checkComparable('wait', at, wanted);
-      const started = performance.now();
-      let read = 0 as number | bigint;
-      const met = (): boolean => {
-        if (operator === '==') {
-          const mask = wanted.mask ?? maxOf(width);
-          const polled = space.poll(width, offset, { mask, want: wanted.value & mask, iterations: TIGHT_READS });
-          read = polled.value;
-          return polled.matched;
-        }
-        read = space.read(width, offset);
-        return context.device.gate.planning || holds(BigInt(read), operator, wanted, width);
-      };
-      while (!met()) {
-        if (performance.now() - started > flags.timeout) {
-          throw new ExpectationError(
-            `${condition(at, operator, wanted)} did not come in ${flags.timeout} ms; it is ${hexValue(read, width)}`,
-          );
-        }
-        await pause(PAUSE_MS, undefined, { signal: context.signal });
-      }
-      context.session.last = BigInt(read);
-      return { kind: 'read', space: space.name, offset, width, value: width === 64 ? read : Number(read) };
+    async run(context, { arguments: { wanted }, flags }): Promise<View> {
+      const { at } = wanted;
+      checkWanted('wait', wanted);
+      const reason = flags.force ? undefined : cautionAt(context.device, at);
+      if (reason !== undefined) throw refusal('wait', at, reason);
+      const { planning } = context.device.gate;
+      const condition = bitsOf(wanted) ?? ((word: bigint) => planning || holds(wanted, word));
+      const { timeout: timeoutMs } = flags;
+      const { matched, value, reads, took } = await until(at.space, at, condition, {
+        timeoutMs,
+        signal: context.signal,
+      });
+      const view = { ...readView(wanted, at.width === 64 ? value : Number(value)), took, reads };
+      context.session.last = BigInt(view.value);
+      if (matched) return view;
+      throw new ExpectationError(
+        `${wantedText(wanted)} did not come in ${timeoutMs} ms; it is ${foundText(wanted, value)} (${countText(reads, 'read')})`,
+      );
     },
   }),
 

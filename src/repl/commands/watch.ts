@@ -10,7 +10,8 @@ import { type Context, defineCommand } from '../command.js';
 import { CsvFile } from '../csv-file.js';
 import type { Environment } from '../environment.js';
 import { UsageError } from '../usage-error.js';
-import { cautionAt, fieldOf, refusal, WatchList } from '../watch-list.js';
+import { namedBits } from '../named-place.js';
+import { cautionAt, refusal, WatchList } from '../watch-list.js';
 
 /** Places whose first values stand in the first line, at the most. */
 const MOST_FIRST = 8;
@@ -107,8 +108,8 @@ class Watch {
         const seen = this.#list.places.findIndex(
           ({ space, offset, width }) => space === place.space && offset === place.offset && width === place.width,
         );
-        const value = fieldOf(this.#scan.value(seen), place.field);
-        if (value !== undefined && this.#scan.fault(seen) === undefined) return value;
+        const value = this.#scan.value(seen);
+        if (value !== undefined && this.#scan.fault(seen) === undefined) return namedBits(place.field, value);
         const reason = force ? undefined : cautionAt(device, place);
         if (reason !== undefined) throw refusal('watch', place, reason);
         return session.load(place);

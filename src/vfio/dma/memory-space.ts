@@ -207,9 +207,10 @@ export abstract class MemorySpace implements Space {
     const { access, journal } = this.host;
     const result = access.poll(width, address, request.mask, request.want, request.iterations);
     if (result === undefined) throw this.#fault('read', width, offset);
-    const { value, iterations: count } = result;
-    if (count === 1) journal.read(this.#spaceId(), width, offset, width === 64 ? value : Number(value));
-    else journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride: 0, faults: 0 });
+    const { iterations: count } = result;
+    const last = width === 64 ? result.value : Number(result.value);
+    if (count === 1) journal.read(this.#spaceId(), width, offset, last);
+    else journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride: 0, faults: 0, last });
     return result;
   }
 

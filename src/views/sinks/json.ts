@@ -8,7 +8,7 @@ import type { Cell, CellsView, View } from '../view.js';
  * out where there is nothing to say. Values of up to 32 bits are numbers, those of 64 bits (and every bigint) strings
  * such as "0x10", an offset is a number unless it is an address.
  *
- * - read:  {kind, space, offset, width, value, [name]}
+ * - read:  {kind, space, offset, width, value, [name], [took, reads]}: took in nanoseconds, of `wait`
  * - write: {kind, space, offset, width, value, written, [old], [mask], [readBack], [name]}
  * - cells: {kind, space, offset, width, stride, count, cells, faults, [skipped], [name]}: cells hold null where there is no value;
  *          faults has an {index, reason} for each that could not be read, skipped an {index, count, reason} for those that were left out
@@ -53,6 +53,8 @@ function shape(view: View): object {
         ...placeOf(view),
         value: number(view.value, view.width),
         name: view.name,
+        took: view.took,
+        reads: view.reads,
       };
     case 'write':
       return {

@@ -1,0 +1,13 @@
+import { place } from '../views/numbers.js';
+import type { Location } from './arguments.js';
+
+/** 'region1.CTRL.EN', 'region0+0x10'. */
+export function nameOf({ space, offset, name, field }: Location): string {
+  if (name === undefined) return place(space.name, offset);
+  return `${space.name}.${name}${field ? `.${field.name}` : ''}`;
+}
+
+/** The bits of `word` that a location names, moved down to bit 0: those of its field, or all of them. */
+export function namedBits(field: Location['field'], word: bigint): bigint {
+  return field === undefined ? word : BigInt.asUintN(field.bits, word >> BigInt(field.low));
+}
