@@ -25,6 +25,11 @@ function firstSession(): { typed: string; shown: string }[] {
     });
 }
 
+/** Without what tells how long something took. */
+function timeless(text: string): string {
+  return text.replace(/, after [\d.]+ \w+ and \d+ reads?$/gm, '');
+}
+
 test("README's first session can be repeated word for word at a terminal", { timeout: 60_000 }, async (t) => {
   const session = firstSession();
   assert.ok(session.length >= 8);
@@ -53,7 +58,7 @@ test("README's first session can be repeated word for word at a terminal", { tim
     // The interrupt is announced in the words of irq wait's answer, some time before it.
     const announced = answer.indexOf('msi');
     if (answer.lastIndexOf('msi') > announced) answer.splice(announced, 1);
-    assert.equal(answer.join('\n'), shown);
+    assert.equal(timeless(answer.join('\n')), timeless(shown));
     at = next + prompt.length;
   }
 });

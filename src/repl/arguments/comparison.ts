@@ -8,7 +8,7 @@ import { type MaskedValue, maskedValue } from './numbers.js';
 import { type DescribedLocation, asRegister } from './register.js';
 import { Words } from './words.js';
 
-export const operators = ['==', '!=', '<=', '>=', '<', '>'] as const;
+export const operators = ['==', '!=', '<', '<=', '>', '>='] as const;
 export type Operator = (typeof operators)[number];
 
 /** What is read of one place, and what it should be: a value, or values of fields of a register. */
@@ -70,7 +70,7 @@ function apart(words: Words): Words {
 /** OPERATOR VALUE, the operator a word of its own or not. */
 function byValue(words: Words, at: Parsed<Location>): Parsed<Comparison> {
   const word = words.take('==');
-  const operator = operators.find((each) => word.text.startsWith(each));
+  const operator = operators.findLast((each) => word.text.startsWith(each));
   if (operator === undefined || word.quoted) {
     words.fail(`"${clip(word.text)}" does not compare`, word, `it is one of ${operators.join(' ')}, or FIELD=VALUE`);
   }
