@@ -61,7 +61,7 @@ type OptionKey = keyof typeof options;
 const optionKeys = Object.keys(options) as OptionKey[];
 
 /** Commands that the shell can give as words of their own, since they need no device to be open: `vfiodbg doctor 01:00.0`. */
-const shellCommands: ReadonlySet<string> = new Set(['devices', 'list']);
+const shellCommands: ReadonlySet<string> = new Set(['devices', 'list', 'doctor']);
 
 /** Reads the command line. Throws UsageError; what it underlines is the command line as typed, joined by spaces. */
 export function parseCommandLine(argv: readonly string[]): Request {
@@ -188,6 +188,7 @@ export function commandLineHelp(): string {
     'vfiodbg [OPTION]... [DEVICE]            open a device, at the prompt or for -c and -x',
     'vfiodbg serve sim:MODEL --socket PATH   serve a simulated device over vfio-user',
     'vfiodbg list [FILTER]...                list the devices of this machine',
+    'vfiodbg doctor [DEVICE]                 check all that opening a device needs',
     '',
     'DEVICE: 0000:01:00.0 or 01:00.0, a platform or AMBA name (9010000.pl031), /path/to.sock or unix:PATH,',
     '        sim:edu, sim:pl031 or sim:sram, snapshot:FILE',

@@ -8,7 +8,7 @@ import { registerCandidates } from './register-completion.js';
 import type { Session } from './session.js';
 
 /** Where the kernel lists devices that VFIO may drive. */
-const busFolders = ['pci', 'platform', 'amba'].map((bus) => `/sys/bus/${bus}/devices`);
+const busFolders = ['pci', 'platform', 'amba', 'fsl-mc', 'cdx'].map((bus) => `/sys/bus/${bus}/devices`);
 
 /** What completion knows of `session`: names only, nothing of it from the device. */
 export function worldOf(session: Session): World {

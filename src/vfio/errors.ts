@@ -44,6 +44,9 @@ export interface FailureDetails {
   readonly width?: Width;
 }
 
+/** What a refused call means: the kind of failure, why in words, and one thing to try. */
+export type Meaning = Pick<FailureDetails, 'kind' | 'why' | 'hint'>;
+
 /** Everything that a device, the kernel or a server refuses. A bug in this program is never one of these. */
 export class VfioError extends Error {
   readonly details: FailureDetails;

@@ -158,6 +158,8 @@ export interface AddressMapView {
 export interface AllView {
   readonly kind: 'all';
   readonly views: readonly View[];
+  /** What --json prints in place of the parts. */
+  readonly data?: object;
 }
 
 /** What a command has to show: plain data, rendered elsewhere (render.ts) and written by a sink. */

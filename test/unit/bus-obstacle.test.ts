@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { findDevice } from '../../src/vfio/bus/bus-device.js';
 import { holderList, holdersOf, ownerOf } from '../../src/vfio/bus/device-node.js';
 import { obstacleTo } from '../../src/vfio/bus/obstacle.js';
-import { openKernelDevice, preferredWay } from '../../src/vfio/bus/open.js';
+import { openKernelDevice } from '../../src/vfio/bus/open.js';
+import { preferredWay } from '../../src/vfio/bus/way-in.js';
 import { VfioError, type FailureDetails } from '../../src/vfio/errors.js';
 import { type FakeMachine, withMachine } from './fake-machine.js';
 

@@ -25,8 +25,9 @@ export class FakeMachine {
   constructor() {
     this.#root = mkdtempSync(join(tmpdir(), 'vfiodbg-machine-'));
     const at = (name: string): string => join(this.#root, name);
-    this.roots = { sys: at('sys'), dev: at('dev'), proc: at('proc'), etc: at('etc'), pciIds: [at('pci.ids')] };
-    for (const folder of [this.roots.sys, this.roots.dev, this.roots.proc, this.roots.etc]) mkdirSync(folder);
+    const folders = { sys: at('sys'), dev: at('dev'), proc: at('proc'), etc: at('etc') };
+    this.roots = { ...folders, modules: at('modules'), boot: at('boot'), pciIds: [at('pci.ids')] };
+    for (const folder of Object.values(folders)) mkdirSync(folder);
   }
 
   /** Puts a device into sysfs as the kernel would, with its group and its driver. */
@@ -60,7 +61,7 @@ export class FakeMachine {
   }
 
   /** Writes a file below one of the roots: `machine.file('proc', 'cmdline', 'quiet')`. */
-  file(root: 'sys' | 'dev' | 'proc' | 'etc', path: string, text = ''): this {
+  file(root: 'sys' | 'dev' | 'proc' | 'etc' | 'modules' | 'boot', path: string, text = ''): this {
     this.#write(join(this.roots[root], path), text);
     return this;
   }

@@ -38,6 +38,7 @@ export const commandModules: readonly CommandModule[] = [
     ],
     load: () => import('./dma.js'),
   },
+  { names: [['doctor']], load: () => import('./doctor.js') },
   { names: [['echo']], load: () => import('./echo.js') },
   { names: [['expect'], ['wait'], ['sleep']], load: () => import('./expect.js') },
   {

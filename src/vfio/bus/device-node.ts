@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import type { Meaning } from '../errors.js';
 import type { Roots } from './roots.js';
 import { attribute } from './sysfs.js';
 
@@ -41,6 +42,39 @@ export function ownerOf(node: string, roots: Roots): { owner: string; user: stri
   } catch {
     return undefined;
   }
+}
+
+/** Why this user cannot open `node`, and who could. */
+export function notAllowed(node: string, roots: Roots): Meaning {
+  const owned = ownerOf(node, roots);
+  const raw = basename(node).startsWith('noiommu-') ? ', and a no-IOMMU group needs CAP_SYS_RAWIO as well' : '';
+  return {
+    kind: 'permission',
+    why: `you may not: it belongs to ${owned?.owner ?? 'somebody else'}${raw}`,
+    hint:
+      owned === undefined || owned.group === 'root' || raw !== ''
+        ? `run as root${raw === '' ? `, or once as root: chown $USER ${node}` : ''}`
+        : `join the group ${owned.group}, or run as root`,
+  };
+}
+
+/** Somebody has one of `nodes` open, where only one process can: whoever was seen, or another process. */
+export function taken(nodes: readonly string[], roots: Roots): Meaning {
+  return {
+    kind: 'busy',
+    why: `${heldBy(nodes, roots)} has it, or a device of it, open: only one process at a time can`,
+    hint: endThatOne(nodes),
+  };
+}
+
+/** What to do about who has `nodes` open. */
+export function endThatOne(nodes: readonly string[]): string {
+  return `end that one first; \`fuser -v ${nodes.join(' ')}\` as root tells who it is`;
+}
+
+/** 'qemu-system-x86 (process 4711)', or who it may be where nobody can be seen. */
+export function heldBy(nodes: readonly string[], roots: Roots): string {
+  return holderList(holdersOf(nodes, roots)) ?? 'another process';
 }
 
 /** The name of user or group `id` in /etc/passwd or /etc/group, else its number. */

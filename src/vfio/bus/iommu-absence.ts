@@ -10,11 +10,11 @@ export interface Absence {
   readonly hint: string;
 }
 
-/** Whether some IOMMU of this machine translates for some device. */
-export function iommuAtWork(roots: Roots): boolean {
-  return (
-    entries(join(roots.sys, 'kernel/iommu_groups')).length > 0 || entries(join(roots.sys, 'class/iommu')).length > 0
-  );
+/** Whether some IOMMU of this machine translates for some device. Groups that VFIO makes up are no sign of one. */
+function iommuAtWork(roots: Roots): boolean {
+  if (entries(join(roots.sys, 'class/iommu')).length > 0) return true;
+  const groups = join(roots.sys, 'kernel/iommu_groups');
+  return entries(groups).some((number) => attribute(join(groups, number, 'name')) !== 'vfio-noiommu');
 }
 
 /** Whether VFIO takes devices without an IOMMU: undefined where it is not loaded, or was built without that. */

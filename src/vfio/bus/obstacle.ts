@@ -3,6 +3,7 @@ import type { FailureDetails } from '../errors.js';
 import { isVfioBound, vfioDrivers, type BusDevice } from './bus-device.js';
 import { type Absence, noGroup, noIommu } from './iommu-absence.js';
 import { bindCommands, blockerList, groupBlockers } from './iommu-group.js';
+import { noResetFunction } from './reset-function.js';
 import type { Roots } from './roots.js';
 import { attribute, exists } from './sysfs.js';
 
@@ -20,6 +21,7 @@ const looks: readonly (readonly [brief: string, look: Look])[] = [
   ['no IOMMU', (device, roots, none) => none && withoutGroup(device, roots, none)],
   ['no IOMMU group', (device, roots, none) => (none ? undefined : withoutGroup(device, roots, none))],
   ['no /dev/vfio', noVfio],
+  ['has VFs', withVirtualFunctions],
   ['bind first', otherDriver],
   ['group blocked', notViable],
 ];
@@ -45,16 +47,6 @@ export function obstaclesTo(device: BusDevice, roots: Roots, none = noIommu(root
   });
 }
 
-/** The way in to `device` by its group: /dev/vfio/12 or /dev/vfio/noiommu-0. */
-export function groupNode(device: BusDevice, roots: Roots): string {
-  return join(roots.dev, 'vfio', `${device.noIommu ? 'noiommu-' : ''}${device.iommuGroup ?? '?'}`);
-}
-
-/** The way in to `device` by its own node: /dev/vfio/devices/vfio0. */
-export function cdevNode(device: BusDevice, roots: Roots): string | undefined {
-  return device.vfioDev === undefined ? undefined : join(roots.dev, 'vfio/devices', device.vfioDev);
-}
-
 function failure(device: BusDevice, kind: FailureDetails['kind'], why: string, hint: string): FailureDetails {
   return { kind, operation: 'open', device: device.name, why, hint };
 }
@@ -74,19 +66,33 @@ export function withoutGroup(device: BusDevice, roots: Roots, none: Absence | un
 }
 
 /** No /dev/vfio: the modules are not loaded, or this is a container that was not given the nodes. */
-function noVfio(device: BusDevice, roots: Roots): FailureDetails | undefined {
+export function noVfio(device: BusDevice, roots: Roots): FailureDetails | undefined {
   if (exists(join(roots.dev, 'vfio'))) return undefined;
   if (isVfioBound(device)) {
     const why = `it is bound to ${device.driver ?? 'VFIO'}, and yet there is no /dev/vfio here`;
-    return failure(device, 'absent', why, missingNodes);
+    return failure(
+      device,
+      'absent',
+      why,
+      'in a container, hand /dev/vfio through to it; else see whether devtmpfs is mounted on /dev',
+    );
   }
   const driver = vfioDrivers[device.bus];
   return failure(device, 'absent', 'VFIO is not loaded: there is no /dev/vfio', `modprobe ${driver}`);
 }
 
-/** What to do where the kernel has VFIO and /dev does not show it. */
-export const missingNodes =
-  'in a container, hand /dev/vfio through to it; else see whether devtmpfs is mounted on /dev';
+/** VFIO does not take a physical function while its virtual functions are there. Source: vfio_pci_core_register_device. */
+export function withVirtualFunctions(device: BusDevice): FailureDetails | undefined {
+  const file = join(device.path, 'sriov_numvfs');
+  const count = Number(attribute(file) ?? 0);
+  if (!(count > 0) || isVfioBound(device)) return undefined;
+  return failure(
+    device,
+    'busy',
+    `it is a physical function with ${count} virtual functions enabled, and VFIO refuses it like that`,
+    `take one of its virtual functions, or as root: echo 0 > ${file}`,
+  );
+}
 
 /** A driver that is not VFIO's has the device, or none has. */
 export function otherDriver(device: BusDevice, roots: Roots): FailureDetails | undefined {
@@ -102,11 +108,9 @@ export function otherDriver(device: BusDevice, roots: Roots): FailureDetails | u
 function howToBind(device: BusDevice, roots: Roots): string {
   const driver = vfioDrivers[device.bus];
   const load = exists(join(roots.sys, 'bus', device.bus, 'drivers', driver)) ? '' : `modprobe ${driver}; `;
-  const reset =
-    device.bus === 'platform' && attribute(join(roots.sys, 'module/vfio_platform/parameters/reset_required')) !== 'N'
-      ? ' (vfio-platform refuses a device for which it has no reset function, unless vfio_platform.reset_required=0)'
-      : '';
-  return `as root: ${load}${bindCommands(device, driver)}${reset}`;
+  const reset = noResetFunction(device, roots);
+  const first = reset === undefined ? '' : `${reset.why}; ${reset.hint}. Then `;
+  return `${first}as root: ${load}${bindCommands(device, driver)}`;
 }
 
 /** Other devices keep the group from being used: each must be bound to VFIO, to a driver that does no DMA, or to nothing. */

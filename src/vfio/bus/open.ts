@@ -1,12 +1,11 @@
-import { join } from 'node:path';
 import { VfioError } from '../errors.js';
 import { openCdev } from '../transport/cdev.js';
 import { openGroup } from '../transport/group.js';
 import type { Transport } from '../transport/transport.js';
-import { findDevice, type BusDevice } from './bus-device.js';
-import { cdevNode, obstacleTo } from './obstacle.js';
+import { findDevice } from './bus-device.js';
+import { obstacleTo } from './obstacle.js';
 import { systemRoots, type Roots } from './roots.js';
-import { exists } from './sysfs.js';
+import { preferredWay } from './way-in.js';
 
 export interface KernelOpenOptions {
   /** The way in; by default cdev where there are /dev/iommu and a node of the device, else group. */
@@ -25,10 +24,4 @@ export function openKernelDevice(address: string, options: KernelOpenOptions = {
   if (obstacle !== undefined) throw new VfioError(obstacle);
   const via = options.via ?? preferredWay(device, roots);
   return via === 'cdev' ? openCdev(device, roots) : openGroup(device, roots);
-}
-
-/** Which way in is taken where none is asked for. */
-export function preferredWay(device: BusDevice, roots: Roots): 'group' | 'cdev' {
-  const node = cdevNode(device, roots);
-  return node !== undefined && exists(node) && exists(join(roots.dev, 'iommu')) ? 'cdev' : 'group';
 }

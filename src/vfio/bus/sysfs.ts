@@ -12,6 +12,21 @@ export function attribute(path: string): string | undefined {
   }
 }
 
+/** The bytes of an attribute. */
+export function bytesAt(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+/** The 32-bit big-endian cells of an attribute that is a property of the device tree. */
+export function cellsAt(path: string): number[] {
+  const bytes = bytesAt(path);
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => bytes.readUInt32BE(index * 4));
+}
+
 /** The strings of an attribute that holds them NUL-terminated, as the device tree's properties do. */
 export function stringList(path: string): string[] {
   return (attribute(path) ?? '').split('\0').filter((part) => part !== '');

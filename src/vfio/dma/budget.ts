@@ -18,6 +18,9 @@ export interface LockedMemory {
 
 const CAP_IPC_LOCK = 14n;
 
+/** What to do about RLIMIT_MEMLOCK. */
+export const raiseLimit = 'raise it before starting, with `ulimit -l unlimited`';
+
 /** Buffers from this size on are compared with the memory that the machine has left; smaller ones are not worth the question. */
 const LARGE = 64 * 2 ** 20;
 
@@ -48,7 +51,7 @@ export function checkLocked(size: number, via: Via, place: Place): void {
     why:
       `${bytesText(size)} would be pinned for the device: the limit (RLIMIT_MEMLOCK) is ${bytesText(locked.limit)} ` +
       `and ${bytesText(locked.used)} are in use`,
-    hint: 'raise it before starting, with `ulimit -l unlimited`, or map less',
+    hint: `${raiseLimit}, or map less`,
   });
 }
 

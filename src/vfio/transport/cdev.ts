@@ -1,5 +1,4 @@
 import { release } from 'node:os';
-import { join } from 'node:path';
 import {
   attachIommufdRequest,
   bindIommufdRequest,
@@ -8,17 +7,19 @@ import {
   VFIO_DEVICE_BIND_IOMMUFD,
 } from '../abi/vfio.js';
 import type { BusDevice } from '../bus/bus-device.js';
-import { holderList, holdersOf } from '../bus/device-node.js';
-import { cdevNode, groupNode, notViable } from '../bus/obstacle.js';
+import { endThatOne, heldBy, holderList, holdersOf } from '../bus/device-node.js';
+import { unsafeInterrupts } from '../bus/isolation.js';
+import { notViable } from '../bus/obstacle.js';
 import { portRegions } from '../bus/pci-ports.js';
 import type { Roots } from '../bus/roots.js';
-import { VfioError } from '../errors.js';
+import { cdevNode, groupNode, iommufdNode, noCdev } from '../bus/way-in.js';
+import { VfioError, type Meaning } from '../errors.js';
 import { ioctl } from '../sys/libc.js';
 import { IommufdPort } from './iommufd-port.js';
-import { groupTaken, othersInGroup, unsafeInterrupts } from './kernel-claim.js';
-import { checked, FdSet, plainMeaning, type Meaning } from './kernel-call.js';
+import { groupTaken, othersInGroup } from './kernel-claim.js';
+import { checked, FdSet, plainMeaning } from './kernel-call.js';
 import { KernelDevice } from './kernel-device.js';
-import { departureOf, heldBy, openNode } from './kernel-node.js';
+import { departureOf, openNode } from './kernel-node.js';
 
 /**
  * Opens a device by its own node and iommufd: /dev/vfio/devices/vfioN, BIND_IOMMUFD, an address space of /dev/iommu, ATTACH_IOMMUFD_PT.
@@ -32,31 +33,16 @@ export function openCdev(device: BusDevice, roots: Roots): KernelDevice {
       kind: 'absent',
       operation: 'open',
       device: device.name,
-      why: 'the device has no node of its own in /dev/vfio/devices',
-      hint: 'try --via group: nodes of devices came with Linux 6.6 and CONFIG_VFIO_DEVICE_CDEV',
+      ...noCdev,
     });
   }
   const fds = new FdSet();
   try {
-    const iommufd = fds.add(
-      openNode(join(roots.dev, 'iommu'), device.name, roots, {
-        absent: {
-          why: 'the kernel has no iommufd here',
-          hint: 'modprobe iommufd, or try --via group',
-        },
-      }),
-    );
-    const fd = fds.add(
-      openNode(node, device.name, roots, {
-        absent: {
-          why: 'the device has no node of its own',
-          hint: 'try --via group: devices without an IOMMU, and kernels without CONFIG_VFIO_DEVICE_CDEV, have none',
-        },
-      }),
-    );
+    const iommufd = fds.add(openNode(iommufdNode(roots), device.name, roots));
+    const fd = fds.add(openNode(node, device.name, roots));
     const binding = bindIommufdRequest(iommufd);
     checked('VFIO_DEVICE_BIND_IOMMUFD', device.name, ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, binding), (errno) =>
-      bindMeaning(errno, device, node, roots),
+      bindMeaning(errno, device, node.path, roots),
     );
     const dma = new IommufdPort(iommufd, device.name, { fd, id: boundDeviceId(binding) });
     const attached = ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, attachIommufdRequest(dma.ioas));
@@ -70,7 +56,7 @@ export function openCdev(device: BusDevice, roots: Roots): KernelDevice {
       fds,
       dma,
       access: { release: release(), arch: process.arch, ports: portRegions(device) },
-      departure: departureOf(node),
+      departure: departureOf(node.path),
     });
   } catch (error) {
     fds.close();
@@ -85,8 +71,8 @@ function bindMeaning(errno: string, device: BusDevice, node: string, roots: Root
   if (errno === 'EBUSY') {
     return {
       kind: 'busy',
-      why: `${heldBy([groupNode(device, roots)], roots)} has the device's group ${device.iommuGroup ?? ''} open`,
-      hint: 'end that one first; `fuser -v /dev/vfio/*` as root tells who it is',
+      why: `${heldBy([groupNode(device, roots).path], roots)} has the device's group ${device.iommuGroup ?? ''} open`,
+      hint: endThatOne(['/dev/vfio/*']),
     };
   }
   if (errno === 'EINVAL') return secondUser(node, roots);
@@ -105,7 +91,7 @@ function secondUser(node: string, roots: Roots): Meaning {
   return {
     kind: 'busy',
     why: `the device is bound to an iommufd already${holder === undefined ? '' : ` (${holder} has it open)`}`,
-    hint: `end that one first; \`fuser -v ${node}\` as root tells who it is`,
+    hint: endThatOne([node]),
   };
 }
 

@@ -1,5 +1,4 @@
 import { release } from 'node:os';
-import { join } from 'node:path';
 import {
   groupStatusFlags,
   groupStatusRequest,
@@ -14,14 +13,16 @@ import {
   VFIO_SET_IOMMU,
   VFIO_TYPE1v2_IOMMU,
 } from '../abi/vfio.js';
-import { cdevNode, groupNode, notViable } from '../bus/obstacle.js';
+import { unsafeInterrupts } from '../bus/isolation.js';
+import { notViable } from '../bus/obstacle.js';
 import type { BusDevice } from '../bus/bus-device.js';
 import { portRegions } from '../bus/pci-ports.js';
 import type { Roots } from '../bus/roots.js';
-import { VfioError } from '../errors.js';
+import { cdevNode, containerNode, groupNode } from '../bus/way-in.js';
+import { VfioError, type Meaning } from '../errors.js';
 import { ioctl, ioctlValue } from '../sys/libc.js';
-import { cdevNodes, groupTaken, unsafeInterrupts } from './kernel-claim.js';
-import { checked, FdSet, plainMeaning, type Meaning } from './kernel-call.js';
+import { cdevNodes, groupTaken } from './kernel-claim.js';
+import { checked, FdSet, plainMeaning } from './kernel-call.js';
 import { KernelDevice } from './kernel-device.js';
 import { departureOf, openNode } from './kernel-node.js';
 import { NoIommuPort, Type1Port } from './type1-port.js';
@@ -35,17 +36,8 @@ import { NoIommuPort, Type1Port } from './type1-port.js';
 export function openGroup(device: BusDevice, roots: Roots): KernelDevice {
   const fds = new FdSet();
   try {
-    const node = groupNode(device, roots);
     const container = fds.add(openContainer(device, roots));
-    const group = fds.add(
-      openNode(node, device.name, roots, {
-        absent: {
-          why: 'VFIO has no node for the IOMMU group of this device',
-          hint: 'try --via cdev: this kernel may lack CONFIG_VFIO_GROUP',
-        },
-        rivals: cdevNodes(device, roots),
-      }),
-    );
+    const group = fds.add(openNode(groupNode(device, roots), device.name, roots, cdevNodes(device, roots)));
     requireViable(group, device, roots);
     const number = Buffer.alloc(4);
     number.writeInt32LE(container);
@@ -67,7 +59,7 @@ export function openGroup(device: BusDevice, roots: Roots): KernelDevice {
       fds,
       dma: device.noIommu ? new NoIommuPort(device.name) : new Type1Port(container, device.name),
       access: { release: release(), arch: process.arch, ports: portRegions(device) },
-      departure: departureOf(cdevNode(device, roots)),
+      departure: departureOf(cdevNode(device, roots)?.path),
     });
   } catch (error) {
     fds.close();
@@ -76,13 +68,7 @@ export function openGroup(device: BusDevice, roots: Roots): KernelDevice {
 }
 
 function openContainer(device: BusDevice, roots: Roots): number {
-  const node = join(roots.dev, 'vfio/vfio');
-  const container = openNode(node, device.name, roots, {
-    absent: {
-      why: 'VFIO has no containers here',
-      hint: 'modprobe vfio, or try --via cdev: this kernel may lack CONFIG_VFIO_CONTAINER',
-    },
-  });
+  const container = openNode(containerNode(roots), device.name, roots);
   const version = ioctl(container, VFIO_GET_API_VERSION, null).value;
   if (version === VFIO_API_VERSION) return container;
   const fds = new FdSet();

@@ -1,12 +1,5 @@
-import { VfioError, type FailureDetails } from '../errors.js';
+import { type Meaning, VfioError } from '../errors.js';
 import { close, errnoName, type Result } from '../sys/libc.js';
-
-/** What a refused call means: the kind of failure, why in words, and one thing to try. */
-export interface Meaning {
-  readonly kind: FailureDetails['kind'];
-  readonly why: string;
-  readonly hint?: string;
-}
 
 /** The kernel refused `operation` on `device` with `errno`. */
 export function refused(operation: string, device: string, errno: number, meaning: Meaning): VfioError {

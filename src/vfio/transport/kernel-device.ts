@@ -21,9 +21,9 @@ import {
   VFIO_PCI_MSIX_IRQ_INDEX,
 } from '../abi/vfio.js';
 import { takenBack } from '../departure.js';
-import { VfioError, type FailureDetails } from '../errors.js';
+import { VfioError, type FailureDetails, type Meaning } from '../errors.js';
 import { errnoName, ioctl, pread, pwrite, type Result } from '../sys/libc.js';
-import { checked, gone, plainMeaning, refused, type FdSet, type Meaning } from './kernel-call.js';
+import { checked, gone, plainMeaning, refused, type FdSet } from './kernel-call.js';
 import { kernelSplits, type KernelAccess } from './kernel-splits.js';
 import { findMsixTable, type MsixTable } from './msix-table.js';
 import type {

@@ -1,5 +1,7 @@
+import { raiseLimit } from '../dma/budget.js';
+import type { Meaning } from '../errors.js';
 import { memlockLimit } from '../sys/libc.js';
-import { plainMeaning, type Meaning } from './kernel-call.js';
+import { plainMeaning } from './kernel-call.js';
 import type { DmaMapping } from './transport.js';
 
 /** Why VFIO_IOMMU_MAP_DMA or IOMMU_IOAS_MAP refused `mapping`; the two share most of their errnos. */
@@ -12,7 +14,7 @@ export function mapMeaning(errno: string, { iova, size }: DmaMapping): Meaning {
       return {
         kind: 'limit',
         why: `the memory could not be pinned for the device: ${allowed}`,
-        hint: 'raise it before starting, with `ulimit -l unlimited`, or map less',
+        hint: `${raiseLimit}, or map less`,
       };
     }
     case 'EEXIST':

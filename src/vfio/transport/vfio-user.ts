@@ -22,9 +22,9 @@ import {
   irqInfoRequest,
 } from '../abi/vfio.js';
 import { VfioError } from '../errors.js';
-import type { FailureDetails, FailureKind } from '../errors.js';
+import type { FailureDetails } from '../errors.js';
 import { close, errnoName } from '../sys/libc.js';
-import { SUN_PATH_SIZE, connect } from '../sys/socket.js';
+import { connect } from '../sys/socket.js';
 import type {
   DeviceInfo,
   DmaLimits,
@@ -36,6 +36,7 @@ import type {
   Transport,
 } from './transport.js';
 import type { Message } from './vfio-user-channel.js';
+import { unreachable } from './vfio-user-reach.js';
 import { VfioUserSession } from './vfio-user-session.js';
 import type { Place } from './vfio-user-session.js';
 
@@ -351,22 +352,4 @@ function unfit(fd: number | undefined, info: RegionInfo): string | undefined {
   // Only a regular file (a memfd is one) has a size that says anything.
   if (!stat.isFile() || stat.size >= end) return undefined;
   return `the file behind it has 0x${stat.size.toString(16)} bytes, 0x${end.toString(16)} are needed`;
-}
-
-const unreachableBecause = new Map<string, readonly [kind: FailureKind, why: string, hint: string]>([
-  ['ENOENT', ['absent', 'there is no such socket', 'start a server: vfiodbg serve sim:edu --socket PATH']],
-  ['ECONNREFUSED', ['absent', 'nobody listens there', 'start the server again: vfiodbg serve sim:edu --socket PATH']],
-  ['EPROTOTYPE', ['unsupported', 'it is not a stream socket', 'name the socket of a vfio-user server']],
-  ['EACCES', ['permission', 'this user may not connect to it', 'check the permissions of the socket and its folders']],
-  ['ETIMEDOUT', ['timeout', 'the server accepts no connection', 'it may serve another client, or hang']],
-  ['EINVAL', ['absent', 'that is no path', 'give the path of a socket']],
-  [
-    'ENAMETOOLONG',
-    ['limit', `a socket's path has at most ${SUN_PATH_SIZE - 1} bytes`, 'go to its folder and use a relative path'],
-  ],
-]);
-
-function unreachable(path: string, errno: string): VfioError {
-  const [kind, why, hint] = unreachableBecause.get(errno) ?? ['kernel', 'the connection failed', 'check the path'];
-  return new VfioError({ kind, operation: `connect to ${path}`, errno, why, hint });
 }

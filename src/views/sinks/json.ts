@@ -17,7 +17,7 @@ import type { Cell, CellsView, View } from '../view.js';
  * - text:  {kind, lines}, or what the command says its data is
  * - disassembly: {kind, space, architecture, instructions}: each {address, bytes, mnemonic, operands}, bytes as digits
  * - address-map: {kind} and what the command says its data is
- * - all:   {kind, views}: the parts in order
+ * - all:   {kind, views}: the parts in order, or what the command says its data is
  */
 export function json(view: View): string {
   return `${toJson(shape(view))}\n`;
@@ -108,7 +108,7 @@ function shape(view: View): object {
       return { kind: view.kind, ...view.data() };
     case 'all':
     default:
-      return { kind: view.kind, views: view.views.map(shape) };
+      return view.data ?? { kind: view.kind, views: view.views.map(shape) };
   }
 }
 

@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { iommuTables, iommuWords, noGroup, noIommu, noIommuMode, namesIommu } from '../bus/iommu-absence.js';
+import { allowsUnsafe, isolationModules, isolationOf, unsafeInterrupts } from '../bus/isolation.js';
+import { entries, exists } from '../bus/sysfs.js';
+import { iommufdNode, preferredWay } from '../bus/way-in.js';
+import { type Check, deviceCheck, fail, type Finding, pass, type Scene, skip, warn } from './check.js';
+
+/** Whether an IOMMU is at work. */
+export const iommuCheck: Check = {
+  name: 'IOMMU',
+  about: 'machine',
+  looksAt: ({ roots }) => [
+    join(roots.sys, 'class/iommu'),
+    join(roots.sys, 'kernel/iommu_groups'),
+    join(roots.sys, 'firmware/acpi/tables'),
+    join(roots.proc, 'cmdline'),
+  ],
+  examine({ roots }) {
+    const none = noIommu(roots);
+    const said = iommuWords(roots);
+    if (none === undefined) {
+      const units = entries(join(roots.sys, 'class/iommu'));
+      const groups = entries(join(roots.sys, 'kernel/iommu_groups')).length;
+      const parts = [units.slice(0, 4).join(' ') || 'an IOMMU', `${groups} ${groups === 1 ? 'group' : 'groups'}`];
+      if (units.length > 4) parts.splice(1, 0, `and ${units.length - 4} more`);
+      const tables = iommuTables(roots);
+      if (tables.length > 0) parts.push(`ACPI ${tables.join(' ')}`);
+      return pass([...parts, ...said].join(', '));
+    }
+    return noIommuMode(roots) === true ? warn(`${none.why}; VFIO takes devices without one`, none.hint) : fail(none);
+  },
+};
+
+/** Whether the device is in a group. */
+export const groupCheck: Check = deviceCheck({
+  name: 'IOMMU group',
+  looksAt: ({ path }) => [join(path, 'iommu_group'), join(path, 'of_node/iommus')],
+  examine(device, { roots }) {
+    if (device.noIommu)
+      return warn(
+        `${device.iommuGroup}: made up by VFIO, without an IOMMU: DMA of this device is unchecked and reaches all of memory`,
+      );
+    if (device.iommuGroup !== undefined) return pass([device.iommuGroup, device.groupType ?? ''].join(' ').trimEnd());
+    const none = noIommu(roots);
+    const absence = noGroup(device, roots, none);
+    if (absence !== undefined) return none === undefined ? fail(absence) : skip('there is no IOMMU');
+    return noIommuMode(roots) === true && !namesIommu(device)
+      ? warn('it has none, and VFIO will make one up: DMA of this device will be unchecked')
+      : pass('it has none yet, and gets one when a driver first probes it');
+  },
+});
+
+/** Whether interrupts are remapped, where no device is given. */
+export const machineInterrupts: Check = {
+  name: 'interrupts',
+  about: 'machine',
+  looksAt: ({ roots }) => [join(roots.proc, 'interrupts'), ...parameterFiles({ roots })],
+  examine(scene) {
+    const { roots } = scene;
+    return noIommu(roots) === undefined
+      ? isolationFinding(scene, isolationModules[exists(iommufdNode(roots).path) ? 'cdev' : 'group'])
+      : skip('there is no IOMMU');
+  },
+};
+
+/** Whether the device could raise interrupts that are not its own, and whether VFIO takes it then. */
+export const deviceInterrupts = deviceCheck({
+  name: 'interrupts',
+  looksAt: ({ path }, { roots }) => [
+    join(roots.proc, 'interrupts'),
+    join(path, 'of_node/msi-parent'),
+    ...parameterFiles({ roots }),
+  ],
+  examine(device, scene) {
+    if (device.noIommu) return skip('without an IOMMU nobody asks');
+    if (noGroup(device, scene.roots) !== undefined) return skip('there is no IOMMU for it');
+    return isolationFinding(scene, isolationModules[preferredWay(device, scene.roots)]);
+  },
+});
+
+function parameterFiles({ roots }: Pick<Scene, 'roots'>): string[] {
+  return Object.values(isolationModules).map((module) =>
+    join(roots.sys, 'module', module, 'parameters/allow_unsafe_interrupts'),
+  );
+}
+
+function isolationFinding({ roots, device }: Scene, module: 'vfio_iommu_type1' | 'iommufd'): Finding {
+  const { isolated, seen } = isolationOf(device, roots);
+  if (isolated === true) return pass(`isolated: ${seen}`);
+  const refusal = unsafeInterrupts(module, roots);
+  const allowed = allowsUnsafe(module, roots) === true;
+  if (isolated === undefined) {
+    return allowed
+      ? pass(`${module}.allow_unsafe_interrupts is on`)
+      : skip(`no telling whether they are isolated: ${seen}`);
+  }
+  if (allowed)
+    return warn(
+      `not isolated (${seen}): its DMA could raise any interrupt; ${module}.allow_unsafe_interrupts lets it in`,
+    );
+  return fail({ ...refusal, why: `${refusal.why} (${seen})` });
+}
+
+/** Whether VFIO was told to take devices without an IOMMU. */
+export const noIommuCheck: Check = {
+  name: 'no-IOMMU mode',
+  about: 'machine',
+  looksAt: ({ roots }) => [join(roots.sys, 'module/vfio/parameters/enable_unsafe_noiommu_mode')],
+  examine({ roots }) {
+    const mode = noIommuMode(roots);
+    if (mode === undefined) {
+      return skip(exists(join(roots.sys, 'module/vfio')) ? 'this VFIO was built without it' : 'VFIO is not loaded');
+    }
+    return mode
+      ? warn(
+          'on: devices without an IOMMU can be opened, DMA unchecked, and the kernel is tainted',
+          'echo 0 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode where that is not wanted',
+        )
+      : skip('off');
+  },
+};
