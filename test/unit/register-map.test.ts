@@ -291,7 +291,7 @@ test('what is wrong is said with its place, and the rest is used', () => {
       { name: 'A', offset: 0, fields: [{ name: 'F', bits: 0, values: { BIG: 2 } }] },
       'unit.json: A.F: values: BIG: the value 2 does not fit one bit',
     ],
-    [good, 'unit.json: OK: there are two of the name OK: this one is left out'],
+    [good, 'unit.json: OK: there are two of the name OK: this one is called OK_2'],
     [17, 'unit.json: registers[0]: an object is expected: { ... }'],
   ];
   for (const [entry, wanted] of cases) {

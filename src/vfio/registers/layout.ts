@@ -1,15 +1,13 @@
 import type { Block, MapProblem, Register } from './register-map.js';
-import type { BlockSketch, RegisterSketch, Sketch } from './sketch.js';
+import type { Sketch } from './sketch.js';
 
-/** Registers of one map, at the most: an array of arrays can ask for any number. */
+/** Registers and blocks of one map, at the most: an array of arrays can ask for any number. */
 export const MOST_REGISTERS = 2 ** 18;
 
 export interface Place {
   readonly space: string;
   /** Bytes from the start of the space. */
   readonly base: number;
-  /** The block that they are in: ''; 'UART0'. */
-  readonly path?: string;
 }
 
 export interface Laid {
@@ -18,104 +16,115 @@ export interface Laid {
 }
 
 /** Lays every array out: each element of it becomes a node with a path and an offset of its own. */
-export function layOut(sketches: readonly Sketch[], { space, base, path = '' }: Place): Laid {
-  const problems: MapProblem[] = [];
-  let left = MOST_REGISTERS;
+export function layOut(sketches: readonly Sketch[], { space, base }: Place): Laid {
+  const layout = new Layout(space);
+  return { children: markAlternates(layout.all(sketches, base, '')), problems: layout.problems };
+}
 
-  const elements = (sketch: Sketch, origin: number, within: string, taken: Set<string>): (Block | Register)[] => {
-    const { repeat } = sketch;
-    const names =
-      repeat === undefined
-        ? [{ name: sketch.name }]
-        : repeat.labels.map((label) => nameOf(sketch.name, repeat.kind, label));
+class Layout {
+  readonly problems: MapProblem[] = [];
+  readonly #space: string;
+  #left = MOST_REGISTERS;
+
+  constructor(space: string) {
+    this.#space = space;
+  }
+
+  /** What lies within the block `within`, whose offset is `origin`. */
+  all(sketches: readonly Sketch[], origin: number, within: string): (Block | Register)[] {
+    const taken = new Set<string>();
+    return sketches.flatMap((sketch) => this.#elements(sketch, origin, within, taken));
+  }
+
+  #elements(sketch: Sketch, origin: number, within: string, taken: Set<string>): (Block | Register)[] {
+    const { name, repeat, offset: first, where: _where, title, description, ...rest } = sketch;
+    const node =
+      rest.kind === 'register' ? rest : { kind: rest.kind, ...(rest.size !== undefined && { size: rest.size }) };
+    const prefix = within === '' ? '' : `${within}.`;
     const found: (Block | Register)[] = [];
-    for (const [at, { name, index }] of names.entries()) {
-      if (left <= 0) {
-        if (left === 0) problems.push({ where: sketch.where, why: `more than ${MOST_REGISTERS} registers: the map ends here` });
-        left = -1;
-        break;
-      }
-      left -= 1;
-      const offset = origin + sketch.offset + at * (repeat?.stride ?? 0);
-      if (!Number.isSafeInteger(offset)) {
-        problems.push({ where: sketch.where, why: `${name} lies beyond 2^53 bytes` });
-        break;
-      }
-      const own = index === undefined ? name : `${name}[${index}]`;
-      if (taken.has(own)) {
-        problems.push({ where: sketch.where, why: `there are two of the name ${own}: this one is left out` });
-        continue;
-      }
-      taken.add(own);
+    const add = (own: string, at: number, label = '', index?: number): void => {
+      const path = `${prefix}${index === undefined ? own : `${own}[${index}]`}`;
+      const offset = origin + first + at * (repeat?.stride ?? 0);
+      if (!this.#admit(sketch, offset)) return;
+      const heading = repeat?.titles?.[at] ?? title?.replaceAll('%s', label);
       const place = {
-        name,
+        name: own,
+        path,
+        space: this.#space,
         offset,
-        space,
-        path: within === '' ? own : `${within}.${own}`,
         ...(index !== undefined && { index }),
+        ...(heading !== undefined && { title: heading }),
+        ...(description !== undefined && {
+          description: label === '' ? description : description.replaceAll('%s', label),
+        }),
       };
-      found.push(sketch.kind === 'register' ? registerAt(sketch, place) : blockAt(sketch, place));
+      if (node.kind === 'register') found.push({ ...node, ...place });
+      else if (rest.kind === 'block')
+        found.push({ ...node, ...place, children: this.all(rest.children, offset, path) });
+    };
+    if (repeat === undefined) add(this.#free(sketch, name, taken), 0);
+    else if (repeat.kind === 'array') {
+      const own = this.#free(sketch, name, taken);
+      for (const [at, label] of repeat.labels.entries()) add(own, at, label, Number(label));
+    } else {
+      for (const [at, label] of repeat.labels.entries()) add(this.#free(sketch, nameOf(name, label), taken), at, label);
     }
     return found;
-  };
+  }
 
-  const blockAt = (sketch: BlockSketch, place: Pick<Block, 'name' | 'index' | 'path' | 'space' | 'offset'>): Block => ({
-    kind: 'block',
-    ...place,
-    ...(sketch.size !== undefined && { size: sketch.size }),
-    ...(sketch.title !== undefined && { title: sketch.title }),
-    ...(sketch.description !== undefined && { description: sketch.description }),
-    children: all(sketch.children, place.offset, place.path),
-  });
+  /** Whether one more can be there, at `offset`. */
+  #admit(sketch: Sketch, offset: number): boolean {
+    if (this.#left <= 0) {
+      if (this.#left === 0) this.#report(sketch, `more than ${MOST_REGISTERS} registers: the map ends here`);
+      this.#left = -1;
+      return false;
+    }
+    this.#left -= 1;
+    if (Number.isSafeInteger(offset)) return true;
+    this.#report(sketch, `${sketch.name} lies beyond 2^53 bytes`);
+    return false;
+  }
 
-  const all = (list: readonly Sketch[], origin: number, within: string): (Block | Register)[] => {
-    const taken = new Set<string>();
-    return list.flatMap((sketch) => elements(sketch, origin, within, taken));
-  };
+  /** `name`, or with a number behind it where something else has it: a register that is left out would not be warned of either. */
+  #free(sketch: Sketch, name: string, taken: Set<string>): string {
+    let free = name;
+    for (let number = 2; taken.has(free.toUpperCase()); number += 1) free = `${name}_${number}`;
+    if (free !== name) this.#report(sketch, `there are two of the name ${name}: this one is called ${free}`);
+    taken.add(free.toUpperCase());
+    return free;
+  }
 
-  const children = markAlternates(all(sketches, base, path));
-  return { children, problems };
+  #report({ where }: Sketch, why: string): void {
+    this.problems.push({ where, why });
+  }
 }
 
-/** The name of one element. 'CH' as an array is CH with an index, as a list with %s in it the label stands there. */
-function nameOf(name: string, kind: 'array' | 'list', label: string): { name: string; index?: number } {
-  if (kind === 'array') return { name, index: Number(label) };
-  return { name: name.includes('%s') ? name.replaceAll('%s', label) : label };
-}
-
-function registerAt(
-  sketch: RegisterSketch,
-  place: Pick<Register, 'name' | 'index' | 'path' | 'space' | 'offset'>,
-): Register {
-  const { kind, width, access, writeEffect, readEffect, constraint, reset, resetMask, fields } = sketch;
-  return {
-    kind,
-    ...place,
-    width,
-    access,
-    writeEffect,
-    ...(readEffect !== undefined && { readEffect }),
-    ...(constraint !== undefined && { constraint }),
-    ...(reset !== undefined && { reset }),
-    ...(resetMask !== undefined && { resetMask }),
-    fields,
-    ...(sketch.alternate === true && { alternate: true }),
-    ...(sketch.title !== undefined && { title: sketch.title }),
-    ...(sketch.description !== undefined && { description: sketch.description }),
-  };
+/** The name of one of a list: the label stands for %s in it, or is all of it. */
+function nameOf(template: string, label: string): string {
+  return template.includes('%s') ? template.replaceAll('%s', label) : label;
 }
 
 /** Marks the registers that lie where one of those before them in the map does. */
 export function markAlternates(nodes: readonly (Block | Register)[]): readonly (Block | Register)[] {
-  const taken = new Set<number>();
+  // Which bytes of each group of eight are taken, as a bit mask.
+  const taken = new Map<number, number>();
   const mark = (node: Block | Register): Block | Register => {
     if (node.kind === 'block') return { ...node, children: node.children.map(mark) };
+    // One that is declared to be an alternate takes nothing: what it stands beside may come behind it.
+    if (node.alternate === true) return node;
     let overlaps = false;
-    for (let byte = node.offset; byte < node.offset + node.width / 8; byte += 1) {
-      if (taken.has(byte)) overlaps = true;
-      else taken.add(byte);
+    const bytes = node.width / 8;
+    // Two groups where the register lies across their border.
+    for (let start = node.offset; start < node.offset + bytes;) {
+      const group = Math.floor(start / 8);
+      const end = Math.min((group + 1) * 8, node.offset + bytes);
+      const mask = ((1 << (end - start)) - 1) << (start - group * 8);
+      const known = taken.get(group) ?? 0;
+      if ((known & mask) !== 0) overlaps = true;
+      taken.set(group, known | mask);
+      start = end;
     }
-    return overlaps && node.alternate !== true ? { ...node, alternate: true } : node;
+    return overlaps ? { ...node, alternate: true } : node;
   };
   return nodes.map(mark);
 }

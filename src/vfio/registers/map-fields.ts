@@ -2,6 +2,7 @@ import type { Width } from '../width.js';
 import type { AccessKind } from './access-word.js';
 import { type FieldInput, check, fieldSchema, nameIn, valueSchema } from './map-schema.js';
 import { clip, numberOf, valueRangeOf } from './notation.js';
+import { misplaced } from './register-sketch.js';
 import type { FieldDescription, NamedValue, ReadEffect, WriteConstraint, WriteEffect } from './register-map.js';
 
 interface FieldContext {
@@ -65,16 +66,6 @@ export function fieldsOf(list: readonly unknown[], context: FieldContext): Field
       return why === undefined ? [field] : [];
     });
   });
-}
-
-/** Why a field cannot be one of its register's. */
-export function misplaced(
-  { name, low, bits }: Pick<FieldDescription, 'name' | 'low' | 'bits'>,
-  width: Width,
-  taken: ReadonlySet<string>,
-): string | undefined {
-  if (taken.has(name)) return 'there are two fields of this name: this one is left out';
-  return low + bits > width ? `bits ${low + bits - 1}:${low} are beyond the ${width} bits of the register` : undefined;
 }
 
 /** The names of the fields that one entry stands for. */

@@ -169,4 +169,3 @@ export function nameIn(data: unknown): string | undefined {
     ? clip(data.name)
     : undefined;
 }
-

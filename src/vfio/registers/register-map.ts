@@ -15,6 +15,9 @@ export type WriteEffect = 'modify' | 'w1c' | 'w1s' | 'w1t' | 'w0c' | 'w0s' | 'w0
 /** What reading does to the register (readAction); 'external' changes something else, such as the next word of a FIFO. */
 export type ReadEffect = 'clear' | 'set' | 'modify' | 'external';
 
+/** What an access must be allowed (protection): 'secure' in TrustZone's sense, 'non-secure' either, 'privileged' a privileged mode. */
+export type Protection = 'secure' | 'non-secure' | 'privileged';
+
 /** A name for values of a field: one value, a range, or a pattern whose bits outside of `mask` do not matter. */
 export interface NamedValue {
   readonly name: string;
@@ -70,6 +73,7 @@ export interface Register {
   /** Value after a reset, and the bits of it that are defined. */
   readonly reset?: bigint;
   readonly resetMask?: bigint;
+  readonly protection?: Protection;
   /** Sorted by their lowest bit, highest first, as datasheets have them. */
   readonly fields: readonly FieldDescription[];
   /** Another view of a place that another register is at as well (alternateRegister, alternateGroup, overlapping unions). */

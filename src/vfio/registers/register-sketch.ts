@@ -38,3 +38,13 @@ export function registerOf(facts: RegisterFacts): Facts {
     fields,
   };
 }
+
+/** Why a field cannot be one of its register's. */
+export function misplaced(
+  { name, low, bits }: Pick<FieldDescription, 'name' | 'low' | 'bits'>,
+  width: Width,
+  taken: ReadonlySet<string>,
+): string | undefined {
+  if (taken.has(name)) return 'there are two fields of this name: this one is left out';
+  return low + bits > width ? `bits ${low + bits - 1}:${low} are beyond the ${width} bits of the register` : undefined;
+}

@@ -1,4 +1,4 @@
-import type { Access, FieldDescription, ReadEffect, WriteConstraint, WriteEffect } from './register-map.js';
+import type { Access, FieldDescription, Protection, ReadEffect, WriteConstraint, WriteEffect } from './register-map.js';
 import type { Width } from '../width.js';
 
 /**
@@ -14,6 +14,8 @@ export interface Repeat {
   readonly kind: 'array' | 'list';
   /** One for each, in their order: its index, or what stands for %s. */
   readonly labels: readonly string[];
+  /** What they are called in words, where each has a title of its own. */
+  readonly titles?: readonly (string | undefined)[];
 }
 
 interface Common {
@@ -36,6 +38,7 @@ export interface RegisterSketch extends Common {
   readonly constraint?: WriteConstraint;
   readonly reset?: bigint;
   readonly resetMask?: bigint;
+  readonly protection?: Protection;
   readonly fields: readonly FieldDescription[];
   readonly alternate?: boolean;
 }
