@@ -36,6 +36,8 @@ export type Bound =
 
 /** Gives the words of a statement their meaning, by the names that are known now. Throws UsageError only. */
 export function bind(line: string, statement: Statement, names: Names): Bound {
+  if (statement.unset !== undefined) throw statement.unset;
+  if (statement.kind === 'unset') throw new Error('what is unset says so');
   if (statement.kind === 'assignment') {
     const scanner = new Scanner(line, statement.expression, names);
     const value = parseExpression(scanner);
@@ -96,7 +98,7 @@ const none: ReadonlyMap<string, Word> = new Map();
 /** Tells flags from arguments. `--` ends the flags; a word like -1 is a value. */
 function splitFlags(line: string, statement: CommandStatement): Split {
   const { command, words } = statement;
-  if (!words.some((word) => word.text.startsWith('-')) || shapeOf(command).raw) {
+  if (!words.some((word) => word.text.startsWith('-')) || shapeOf(command).flagless) {
     return { positional: words, flags: none, common: noFlags };
   }
   const positional: Word[] = [];

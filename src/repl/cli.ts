@@ -15,6 +15,8 @@ export interface SessionRequest {
   readonly steps: readonly Step[];
   /** A prompt after the steps, whatever standard input is. */
   readonly interactive: boolean;
+  /** What stands behind `--`: $1, $2 and so on in every step. */
+  readonly parameters: readonly string[];
   readonly json: boolean;
   readonly js: boolean;
   readonly readOnly: boolean;
@@ -69,7 +71,9 @@ export function parseCommandLine(argv: readonly string[]): Request {
   const values = new Map<OptionKey, string>();
   const steps: Step[] = [];
   const positionals: string[] = [];
-  const given = tokens.find(({ kind }) => kind === 'positional');
+  let terminated = false;
+  const parameters: string[] = [];
+  const given = tokens.find(({ kind }) => kind === 'positional' || kind === 'option-terminator');
   const command = given?.kind === 'positional' && shellCommands.has(given.value) ? given : undefined;
   const words = command === undefined ? [] : [...argv.keys()].slice(command.index);
   for (const token of tokens) {
@@ -81,7 +85,8 @@ export function parseCommandLine(argv: readonly string[]): Request {
       }
       continue;
     }
-    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind === 'option-terminator') terminated = true;
+    if (token.kind === 'positional') (terminated ? parameters : positionals).push(token.value);
     if (token.kind !== 'option') continue;
     const key = optionKeys.find((each) => each === token.name);
     if (key === undefined) throw unknownOption(token.rawName);
@@ -107,12 +112,15 @@ export function parseCommandLine(argv: readonly string[]): Request {
     const hint = `one device at a time; commands come with -c: vfiodbg -c '${clip(positionals.slice(1).join(' '))}' ${clip(device ?? '')}`;
     throw new UsageError(`"${clip(extra)}" is one word too many`, undefined, hint);
   }
+  if (terminated && steps.length === 0 && device === undefined)
+    throw new UsageError('-- stands before the arguments of a script', undefined, 'vfiodbg -x SCRIPT DEVICE -- ARG...');
   if (device === '') throw new UsageError('DEVICE is empty', undefined, 'vfiodbg sim:edu');
   return {
     kind: 'session',
     device,
     steps,
     interactive: values.has('interactive'),
+    parameters,
     json: values.has('json'),
     js: values.has('js'),
     readOnly: values.has('read-only'),
@@ -185,10 +193,10 @@ export function commandLineHelp(): string {
   });
   const width = Math.max(...rows.map(([left]) => left.length));
   return [
-    'vfiodbg [OPTION]... [DEVICE]            open a device, at the prompt or for -c and -x',
-    'vfiodbg serve sim:MODEL --socket PATH   serve a simulated device over vfio-user',
-    'vfiodbg list [FILTER]...                list the devices of this machine',
-    'vfiodbg doctor [DEVICE]                 check all that opening a device needs',
+    'vfiodbg [OPTION]... [DEVICE] [-- ARG]...  open a device, at the prompt or for -c and -x; ARGs are $1, $2 ... there',
+    'vfiodbg serve sim:MODEL --socket PATH     serve a simulated device over vfio-user',
+    'vfiodbg list [FILTER]...                  list the devices of this machine',
+    'vfiodbg doctor [DEVICE]                   check all that opening a device needs',
     '',
     'DEVICE: 0000:01:00.0 or 01:00.0, a platform or AMBA name (9010000.pl031), /path/to.sock or unix:PATH,',
     '        sim:edu, sim:pl031 or sim:sram, snapshot:FILE',

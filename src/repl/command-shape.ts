@@ -13,6 +13,8 @@ export interface CommandShape {
   readonly absent: readonly (Parsed<unknown> | undefined)[];
   /** It takes the rest of its line as it is. */
   readonly raw: boolean;
+  /** None of its words is a flag. */
+  readonly flagless: boolean;
 }
 
 const shapes = new WeakMap<Command, CommandShape>();
@@ -21,6 +23,7 @@ export function shapeOf(command: Command): CommandShape {
   const known = shapes.get(command);
   if (known) return known;
   const list = Object.values(command.arguments);
+  const raw = list.some((argument) => argument.raw === true);
   const shape: CommandShape = {
     keys: Object.keys(command.arguments),
     list,
@@ -29,7 +32,8 @@ export function shapeOf(command: Command): CommandShape {
       if (isToggle(flag)) return { constant: false };
       return flag.presence === 'required' ? undefined : flag.parse(new Words('', [], 0, nameless));
     }),
-    raw: list.some((argument) => argument.raw === true),
+    raw,
+    flagless: raw || command.control !== undefined,
   };
   shapes.set(command, shape);
   return shape;

@@ -1,7 +1,8 @@
 import type { Device } from '../vfio/device.js';
 import type { Width } from '../vfio/width.js';
 import type { View } from '../views/view.js';
-import type { Argument, Toggle } from './arguments/argument.js';
+import { type Argument, optional, type Toggle } from './arguments/argument.js';
+import { text } from './arguments/text.js';
 import type { Session } from './session.js';
 
 /** Where a command stands in `help` and in the reference. */
@@ -12,6 +13,9 @@ export type Effect = 'none' | 'read' | 'write' | 'irq' | 'dma' | 'bind' | 'reset
 
 /** What must be there before a command can run. */
 export type Need = 'nothing' | 'device';
+
+/** The words that blocks are made of: they say which commands run, and how often. */
+export type Control = 'if' | 'elif' | 'else' | 'repeat' | 'while' | 'end' | 'break' | 'continue';
 
 export type ArgumentSpecs = Readonly<Record<string, Argument<unknown>>>;
 export type FlagSpecs = Readonly<Record<string, Argument<unknown> | Toggle>>;
@@ -81,6 +85,10 @@ export interface Declaration<A extends ArgumentSpecs, F extends FlagSpecs, N ext
   readonly needs: N;
   /** Takes .b .w .l .q behind the command word. */
   readonly width?: boolean;
+  /** It holds or does not (ExpectationError): counted in a test report, where --as gives it a name. */
+  readonly checks?: boolean;
+  /** It is a word of blocks, which takes no flags and does not run by itself. */
+  readonly control?: Control;
   readonly examples: readonly [Example, ...Example[]];
   run(context: Context<N>, input: Input<A, F>): Answer;
   /**
@@ -104,8 +112,12 @@ export interface Command extends Declaration<ArgumentSpecs, FlagSpecs, Need> {
 export function defineCommand<const A extends ArgumentSpecs, const F extends FlagSpecs, const N extends Need>(
   declaration: Declaration<A, F, N>,
 ): Command {
-  return { ...declaration, aliases: declaration.aliases ?? [], width: declaration.width ?? false };
+  const flags = declaration.checks === true ? { ...declaration.flags, as: checkName } : declaration.flags;
+  return { ...declaration, flags, aliases: declaration.aliases ?? [], width: declaration.width ?? false };
 }
+
+/** The flag of every command that checks something. */
+const checkName = optional(text('its name in a test report', 'NAME'));
 
 /** 'allowSplit' as it is typed: '--allow-split'. */
 export function flagName(key: string): string {

@@ -172,7 +172,7 @@ function primary(scanner: Scanner): Node {
     if (!scanner.accept(']')) unexpected(scanner, '"]"');
     return deeper(scanner, { evaluate: (environment) => environment.load(valueOf(location, environment)) });
   }
-  if (char === '$') return named(scanner);
+  if (char === '$') return { parsed: namedVariable(scanner), depth: 1 };
   const word = scanner.match(identifier);
   if (word !== undefined) {
     const hint = `a variable is $${clip(word)}, a register's value [${clip(word)}], hexadecimal needs 0x`;
@@ -181,7 +181,8 @@ function primary(scanner: Scanner): Node {
   return unexpected(scanner, 'a value');
 }
 
-function named(scanner: Scanner): Node {
+/** Reads a variable's name, with the $ in front, from where the scanner stands. */
+export function namedVariable(scanner: Scanner): Parsed<bigint> {
   const start = scanner.at;
   const name = scanner.match(variable)?.slice(1);
   if (name === undefined)
@@ -192,7 +193,7 @@ function named(scanner: Scanner): Node {
     if (value !== undefined) return value;
     throw scanner.error(`$${clip(name)} is not set`, start, end, `set it first: $${clip(name)} = VALUE`);
   };
-  return { parsed: { evaluate }, depth: 1 };
+  return { evaluate };
 }
 
 function unexpected(scanner: Scanner, wanted: string): never {

@@ -7,7 +7,7 @@ import { isUsersOwn, JavaScriptError } from './javascript-error.js';
 import type { Prompt } from './repl.js';
 import { Registry } from './registry.js';
 import { describe, exitCodes, type FailureStyle, failureText, showFailure } from './report.js';
-import type { ScriptFailure } from './script.js';
+import type { ScriptOptions } from './script.js';
 import { Session } from './session.js';
 import { columnsOf, StandardOutput, wantsColour } from './standard-output.js';
 
@@ -98,18 +98,30 @@ class Front {
 
   #runStep(step: Step): Promise<boolean> {
     return this.#guarded(async () => {
-      if (step.kind === 'command') await this.session.execute(step.line, { prefixes: false });
-      else await (await import('./script.js')).runScript(this.session, step.path, this.#goingOn());
+      if (step.kind === 'command') await this.#runText(step.line);
+      else await (await import('./script.js')).runScript(this.session, step.path, this.#scriptOptions());
     });
+  }
+
+  /** One line, or several where the shell gave us such. */
+  async #runText(text: string): Promise<void> {
+    const reader = this.session.reader({ prefixes: false, parameters: this.#request.parameters });
+    for (const [index, line] of text.split('\n').entries()) {
+      await reader.feed(line, index + 1);
+      if (this.session.quitting) return;
+    }
+    const [open] = reader.open;
+    if (open) throw open.unended;
   }
 
   async #runStandardInput(): Promise<void> {
     const { runLines } = await import('./script.js');
-    await runLines(this.session, process.stdin, 'standard input', this.#goingOn());
+    await runLines(this.session, process.stdin, 'standard input', this.#scriptOptions());
   }
 
-  #goingOn(): { goOn?: (failure: ScriptFailure) => Promise<void> } {
-    return this.#request.keepGoing ? { goOn: async (failure) => void (await this.#fail(failure)) } : {};
+  #scriptOptions(): ScriptOptions {
+    const { parameters, keepGoing } = this.#request;
+    return { parameters, ...(keepGoing && { goOn: async (failure) => void (await this.#fail(failure)) }) };
   }
 
   /** Runs `body`. False where the session is to end. */

@@ -45,6 +45,14 @@ const language: readonly (readonly [left: string, right: string])[] = [
     'line',
     '; separates commands, # begins a comment, "..." and \'...\' quote, = begins JavaScript, NAME? asks for help',
   ],
+  [
+    'block',
+    'if EXPR ... elif EXPR ... else ... end   repeat N ... end   while EXPR ... end, with ; or on lines of their own',
+  ],
+  [
+    'script',
+    '$1 $2 ... are its arguments, $# their number, $0 its path; break and continue leave a loop and go on with it',
+  ],
   ['any command', '--json prints JSON, --js the JavaScript that does the same, -n the accesses that it would make'],
 ];
 

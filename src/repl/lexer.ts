@@ -25,6 +25,14 @@ const foreign =
   // oxlint-disable-next-line no-control-regex
   /[\0-\x08\x0a-\x1f\x7f-\x9f\ufffd]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
+/** What the lines of a script can ask for. */
+export interface Given {
+  /** The script's path: $0. */
+  readonly script?: string;
+  /** $1, $2 and so on; $# is their number. */
+  readonly parameters?: readonly string[];
+}
+
 /** Throws UsageError where the line holds what nobody types: control characters, or what was no UTF-8. */
 export function checkCharacters(line: string): void {
   const found = foreign.exec(line);
@@ -47,14 +55,21 @@ export function checkCharacters(line: string): void {
  */
 export class Lexer {
   readonly line: string;
-  readonly #parameters: readonly string[] | undefined;
+  readonly #given: Given | undefined;
   #at = 0;
+  #unset: UsageError | undefined;
 
-  /** `parameters` are what $1, $2 and so on stand for, in a script. */
-  constructor(line: string, parameters?: readonly string[]) {
+  constructor(line: string, given?: Given) {
     this.line = line.endsWith('\r') ? line.slice(0, -1) : line;
-    this.#parameters = parameters;
+    this.#given = given;
     checkCharacters(this.line);
+  }
+
+  /** What was wrong with the first $1 or the like that nobody has set, since this was last asked for: it stands in its word as it is. */
+  takeUnset(): UsageError | undefined {
+    const unset = this.#unset;
+    this.#unset = undefined;
+    return unset;
   }
 
   /** Where the next word starts, or the line's end. */
@@ -129,23 +144,16 @@ export class Lexer {
     return dollar ? this.#substituted(word) : word;
   }
 
-  /** The word with $1 and so on replaced by what the script was given. */
+  /** The word with $1, $0, $# and so on replaced by what the script was given. */
   #substituted(word: Word): Word {
-    const text = word.text.replace(parameter, (name, digits: string) => {
-      const found = this.#parameters?.[Number(digits) - 1];
+    const { script, parameters = [] } = this.#given ?? {};
+    const text = word.text.replace(parameter, (name, which: string) => {
+      if (which === '#') return String(parameters.length);
+      const found = which === '0' ? script : parameters[Number(which) - 1];
       if (found !== undefined) return found;
-      const given = this.#parameters?.length ?? 0;
-      const why =
-        given === 0
-          ? 'was given no arguments'
-          : given === 1
-            ? 'was given one argument'
-            : `was given ${given} arguments`;
-      throw new UsageError(`${name} is not set: the script ${why}`, {
-        line: this.line,
-        start: word.start,
-        end: word.end,
-      });
+      const at = { line: this.line, start: word.start, end: word.end };
+      this.#unset ??= new UsageError(`${name} is not set: ${whyUnset(which, parameters.length)}`, at);
+      return name;
     });
     return { ...word, text };
   }
@@ -258,7 +266,13 @@ export class Lexer {
   }
 }
 
-const parameter = /\$([1-9][0-9]?)(?![0-9])/g;
+function whyUnset(which: string, given: number): string {
+  if (which === '0') return 'these lines have no file';
+  if (given === 0) return 'the script was given no arguments';
+  return `the script was given ${given === 1 ? 'one argument' : `${given} arguments`}`;
+}
+
+const parameter = /\$(#|0|[1-9][0-9]?)(?![0-9])/g;
 const assigned = /\$([A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?!=)/y;
 
 const escapes = new Map([

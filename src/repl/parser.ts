@@ -1,12 +1,17 @@
 import type { Width } from '../vfio/width.js';
 import type { Command } from './command.js';
 import { shapeOf } from './command-shape.js';
-import { Lexer, type Word } from './lexer.js';
+import { type Given, Lexer, type Word } from './lexer.js';
 import type { Registry } from './registry.js';
 import { type Extent, UsageError } from './usage-error.js';
 
+interface Part extends Extent {
+  /** It asks for a $1 that the script was not given: an error, but in a block only where it is run. */
+  readonly unset?: UsageError;
+}
+
 /** A command with its words, before names are looked up in them. */
-export interface CommandStatement extends Extent {
+export interface CommandStatement extends Part {
   readonly kind: 'command';
   readonly command: Command;
   readonly width: Width | undefined;
@@ -16,13 +21,26 @@ export interface CommandStatement extends Extent {
 }
 
 /** `$name = EXPRESSION` */
-export interface AssignmentStatement extends Extent {
+export interface AssignmentStatement extends Part {
   readonly kind: 'assignment';
   readonly name: string;
   readonly expression: Word;
 }
 
-export type Statement = CommandStatement | AssignmentStatement;
+/** What cannot be told, since it is named by a $1 that the script was not given. */
+export interface UnsetStatement extends Part {
+  readonly kind: 'unset';
+}
+
+export type Statement = CommandStatement | AssignmentStatement | UnsetStatement;
+
+/** A line in parts. */
+export interface ParsedLine {
+  readonly statements: readonly Statement[];
+  /** Words of blocks are among them: if, end and the like. */
+  readonly control: boolean;
+  readonly unset: UsageError | undefined;
+}
 
 const suffixes: Readonly<Record<string, Width>> = { b: 8, w: 16, l: 32, q: 64 };
 const suffixed = /^(.+)\.([A-Za-z0-9]+)$/;
@@ -35,46 +53,49 @@ export function parseLine(
   text: string,
   registry: Registry,
   prefixes: boolean,
-  parameters?: readonly string[],
-): readonly Statement[] | { readonly load: string } {
-  const lexer = new Lexer(text, parameters);
+  given?: Given,
+): ParsedLine | { readonly load: string } {
+  const lexer = new Lexer(text, given);
   const statements: Statement[] = [];
+  let control = false;
+  let unset: UsageError | undefined;
   while (lexer.nextCommand()) {
     const assigned = lexer.assignment();
-    if (assigned) {
-      const expression = lexer.restOfCommand();
-      const { line } = lexer;
-      if (!expression) throw new UsageError('the value is missing', { line, start: line.length, end: line.length });
-      statements.push({
-        kind: 'assignment',
-        name: assigned.text,
-        expression,
-        start: assigned.start,
-        end: expression.end,
-      });
-      continue;
-    }
-    const next = parseCommand(lexer, registry, prefixes);
+    const next = assigned ? parseAssignment(lexer, assigned) : parseCommand(lexer, registry, prefixes);
     if ('load' in next) return next;
-    statements.push(next);
+    if (next.kind === 'command' && next.command.control !== undefined) control = true;
+    const error = next.unset ?? lexer.takeUnset();
+    unset ??= error;
+    statements.push(error === undefined ? next : { ...next, unset: error });
   }
-  return statements;
+  return { statements, control, unset };
+}
+
+function parseAssignment(lexer: Lexer, assigned: Word): AssignmentStatement {
+  const expression = lexer.restOfCommand();
+  const { line } = lexer;
+  if (!expression) throw new UsageError('the value is missing', { line, start: line.length, end: line.length });
+  return { kind: 'assignment', name: assigned.text, expression, start: assigned.start, end: expression.end };
 }
 
 function parseCommand(
   lexer: Lexer,
   registry: Registry,
   prefixes: boolean,
-): CommandStatement | { readonly load: string } {
+): CommandStatement | UnsetStatement | { readonly load: string } {
   const { line, position: start } = lexer;
   if (lexer.javascript()) return javascript(lexer, registry, start);
   const first = lexer.word();
   if (first === undefined) throw new Error('a command was announced, and there is none');
+  const unset = lexer.takeUnset();
+  if (unset !== undefined) return nameless(lexer, first, unset);
   const head = registry.head(line, withoutSuffix(withoutMark(first)), prefixes);
   if (asksHelp(first))
     return helpOn(lexer, registry, registry.find(line, head, first, undefined, prefixes).name, first);
   const behind = lexer.position;
   const second = registry.subcommands(head).length > 0 && lexer.skip() ? lexer.word() : undefined;
+  const unsetSecond = lexer.takeUnset();
+  if (unsetSecond !== undefined) return nameless(lexer, first, unsetSecond);
   const tail = second && withoutSuffix(withoutMark(second));
   const named = registry.find(line, head, first, tail, prefixes);
   if (second && named.words === 2 && asksHelp(second)) return helpOn(lexer, registry, named.name, second);
@@ -87,6 +108,11 @@ function parseCommand(
   const end = words.at(-1)?.end ?? last.end;
   const bare = withoutSuffix(last).end;
   return { kind: 'command', command, width, words, start: first.start, end, named: bare };
+}
+
+/** A command whose name is what the script was not given. */
+function nameless(lexer: Lexer, { start, end }: Word, unset: UsageError): UnsetStatement {
+  return { kind: 'unset', unset, start, end: lexer.restOfCommand()?.end ?? end };
 }
 
 /** `= CODE` is the command js with the rest of the line. */

@@ -31,7 +31,7 @@ export class Recording {
   readonly #device: Device;
   readonly #session: Session;
   readonly #leave: () => void;
-  /** How deep in scripts the recording was begun: commands of deeper ones are not its own. */
+  /** How deep in scripts and blocks the recording was begun: commands further in are not its own. */
   readonly #depth: number;
   #fd: number | undefined;
   #line: string | undefined;
@@ -40,14 +40,14 @@ export class Recording {
   #more = 0;
   commands = 0;
   readonly #noteFailure = (): void => {
-    if (this.#session.device === this.#device && this.#session.scripts.length <= this.#depth) this.#failed = true;
+    if (this.#session.device === this.#device && this.#session.depth <= this.#depth) this.#failed = true;
   };
 
   private constructor(session: Session, device: Device, path: string, fd: number) {
     this.path = path;
     this.#device = device;
     this.#session = session;
-    this.#depth = session.scripts.length;
+    this.#depth = session.depth;
     this.#fd = fd;
     this.#leave = device.journal.follow((entry) => this.#take(entry));
     session.failureListeners.add(this.#noteFailure);
@@ -86,7 +86,7 @@ export class Recording {
 
   #take(entry: JournalEntry): void {
     if (entry.kind === 'command') {
-      if (this.#session.scripts.length > this.#depth) return;
+      if (this.#session.depth > this.#depth) return;
       this.#flush();
       if (!leftOut.test(entry.text)) this.#line = entry.text;
       return;

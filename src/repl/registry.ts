@@ -115,7 +115,7 @@ export class Registry {
    */
   head(line: string, first: Word, prefixes: boolean): string {
     if (this.#heads.has(first.text)) return first.text;
-    const heads = matching(first.text, [...this.#heads.keys()], prefixes);
+    const heads = matching(first.text, [...this.#heads.keys()], prefixes).filter((each) => !this.#isInFull(each));
     const [head] = heads;
     if (head !== undefined && new Set(heads.map((each) => this.#meaning(each))).size === 1) return head;
     if (heads.length > 1) fail(line, first, `"${first.text}" may be ${heads.join(' or ')}`, 'type more of it');
@@ -125,6 +125,10 @@ export class Registry {
     const hint =
       near.length === 0 ? 'help lists the commands; JavaScript begins with =' : `did you mean ${near.join(' or ')}?`;
     return fail(line, first, `there is no command "${clip(first.text)}"`, hint);
+  }
+
+  #isInFull(head: string): boolean {
+    return this.#entries.get(head)?.module.inFull === true;
   }
 
   /** What a first word stands for: aliases of one command mean the same, words with followers mean themselves. */

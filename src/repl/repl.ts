@@ -7,6 +7,7 @@ import { plain } from '../views/sinks/plain.js';
 import { complete } from './completion.js';
 import { historyPath } from './history.js';
 import type { Session } from './session.js';
+import type { LineReader } from './line-reader.js';
 import { columnsOf, type StandardOutput } from './standard-output.js';
 import { UsageError } from './usage-error.js';
 
@@ -25,6 +26,7 @@ export class Prompt {
   readonly #output: StandardOutput;
   readonly #fail: (error: unknown) => Promise<number>;
   readonly #server: REPLServer;
+  readonly #reader: LineReader;
   /** Lines run one after the other, however fast they come. */
   #work: Promise<void> = Promise.resolve();
   /** Lines that have been entered and are not done. */
@@ -38,6 +40,7 @@ export class Prompt {
     this.#session = session;
     this.#output = output;
     this.#fail = fail;
+    this.#reader = session.reader({ prefixes: true });
     this.#server = start({
       prompt: this.#promptText(),
       preview: false,
@@ -71,7 +74,10 @@ export class Prompt {
     this.#output.announce = undefined;
   }
 
+  /** Inside a block, the words that began it and those around it. */
   #promptText(): string {
+    const { open } = this.#reader;
+    if (open.length > 0) return `${open.map(({ word }) => word).join(' ')}> `;
     const { device, defaultSpace } = this.#session;
     if (device === undefined) return 'vfiodbg> ';
     const space = defaultSpace === undefined ? '' : ` ${defaultSpace.name}`;
@@ -95,7 +101,7 @@ export class Prompt {
           undefined,
           'put it into a script: run FILE',
         );
-      await this.#run(line.trim() === '' ? (this.#session.repeatLine ?? '') : line);
+      await this.#run(line);
       await this.#output.flush();
     } catch (error) {
       await this.#fail(error);
@@ -111,8 +117,10 @@ export class Prompt {
     if (this.#pending === 0) done();
   }
 
-  async #run(line: string): Promise<void> {
-    if (line !== '') await this.#session.execute(line, { prefixes: true });
+  async #run(entered: string): Promise<void> {
+    const again = entered.trim() === '' && this.#reader.open.length === 0;
+    const line = again ? (this.#session.repeatLine ?? '') : entered;
+    if (line !== '') await this.#reader.feed(line, 1);
   }
 
   async #answerTab(line: string, done: (error: null, result: [string[], string]) => void): Promise<void> {
@@ -151,8 +159,14 @@ export class Prompt {
     this.#server.write(null, { ctrl: true, name: 'e' });
     output.write('^C\n');
     this.#server.write(null, { ctrl: true, name: 'u' });
-    if (empty) output.write('quit, or Ctrl-D, leaves\n');
+    if (this.#reader.open.length > 0) this.#dropBlock();
+    else if (empty) output.write('quit, or Ctrl-D, leaves\n');
     this.#freshPrompt();
+  }
+
+  #dropBlock(): void {
+    this.#reader.drop();
+    this.#server.setPrompt(this.#promptText());
   }
 
   /** Ends the line that is running, or is about to: a command that is still being loaded is interrupted when it begins. */

@@ -1,15 +1,20 @@
 import { VfioError } from '../vfio/errors.js';
-import type { PlannedAction } from '../vfio/gate.js';
 import type { View } from '../views/view.js';
 import { valueOf } from './arguments/argument.js';
 import type { Answer, Command } from './command.js';
-import type { Environment } from './environment.js';
+import { type Check, checkName, isAnswer } from './check.js';
+import { DryRun, isAbort } from './dry-run.js';
 import { Interrupted, UnknownInDryRun } from './interrupted.js';
 import { type AnyInput, type Bound, bind } from './bind.js';
-import { parseLine, type Statement } from './parser.js';
+import { type BlockHost, type BlockOptions, BlockRun } from './block-run.js';
+import type { Given } from './lexer.js';
+import { nesting } from './nesting.js';
+import { type CommandStatement, type ParsedLine, parseLine, type Statement } from './parser.js';
+import { compile, type Program } from './program.js';
 import { Running } from './running.js';
 import type { Session } from './session.js';
-import { UsageError } from './usage-error.js';
+import { lineSource, sourceOf } from './source-text.js';
+import { ExpectationError, UsageError } from './usage-error.js';
 
 /**
  * Lines that are kept parsed, and the longest of them: scripts repeat themselves, but not without end. What is kept costs the garbage
@@ -19,39 +24,43 @@ const MOST_LINES = 256;
 const LONGEST_KEPT = 1024;
 /** Where lines have not come again for so long, only the first quarter of as many is looked up and kept. */
 const PATIENCE = 1024;
-/** How long a dry run waits for a command that does not end by itself, in milliseconds. */
-const DRY_RUN_PATIENCE = 200;
 
-export interface RunOptions {
+export interface RunOptions extends Given {
   /** Unique beginnings of command names are enough: at the prompt. */
   readonly prefixes: boolean;
-  /** What $1, $2 and so on stand for. */
-  readonly parameters?: readonly string[];
 }
 
 /** A line in parts; `bound` fills up as its statements are first run. */
-interface Prepared {
+export interface Prepared extends ParsedLine {
   readonly text: string;
   readonly options: RunOptions;
-  readonly statements: readonly Statement[];
+  /** It may mean something else to a script that was given something else. */
+  readonly asks: boolean;
   readonly bound: (Bound | undefined)[];
   generation: number;
+  /** The line's own blocks, where all of them end in it. */
+  program: Program | undefined;
+}
+
+/** What Ctrl-C ends. */
+interface Interruptible {
+  interrupt(): void;
 }
 
 /** Runs lines for a session: each statement after the one before it, without a promise where none is needed. */
-export class Runner {
+export class Runner implements BlockHost {
   readonly #session: Session;
+  readonly #dryRun: DryRun;
   #prepared = new Map<string, Prepared>();
   #generation = 0;
   /** Lines that came, each for the first time, since one came again. */
   #strangers = 0;
-  #running: Running | undefined;
+  #running: Interruptible | undefined;
   #last: { readonly command: Command; readonly input: AnyInput } | undefined;
-  /** In a session that is dry: $_ would be what a command before this one had read. */
-  #lastUnknown = false;
 
   constructor(session: Session) {
     this.#session = session;
+    this.#dryRun = new DryRun(session);
   }
 
   /** Names have changed: what words mean is looked up again. */
@@ -68,23 +77,36 @@ export class Runner {
     return this.#last?.command.repeat?.(this.#last.input);
   }
 
+  /** Runs a line whose blocks all end in it. */
   execute(text: string, options: RunOptions): void | Promise<void> {
-    const prepared = this.#prepare(text, options);
-    if (!('load' in prepared)) return this.#runFrom(prepared, 0);
-    return this.#session.registry.load(prepared.load).then(() => this.execute(text, options));
+    const prepared = this.prepare(text, options);
+    if ('load' in prepared) return this.load(prepared.load).then(() => this.execute(text, options));
+    if (!prepared.control) return this.run(prepared);
+    const [open] = prepared.program === undefined ? nesting(text, prepared.statements, 1, []) : [];
+    if (open) throw open.unended;
+    prepared.program ??= compile([{ prepared, number: 1 }]);
+    return this.runBlocks(prepared.program);
   }
 
-  #prepare(text: string, options: RunOptions): Prepared | { readonly load: string } {
+  async load(command: string): Promise<void> {
+    await this.#session.registry.load(command);
+  }
+
+  /** Takes a line apart; or says which command is to be loaded first. */
+  prepare(text: string, options: RunOptions): Prepared | { readonly load: string } {
     const keeps = this.#strangers < PATIENCE || this.#strangers % PATIENCE < PATIENCE / 4;
     this.#strangers += 1;
     const known = keeps ? this.#prepared.get(text) : undefined;
-    if (known && known.options.prefixes === options.prefixes && known.options.parameters === options.parameters) {
+    if (known?.options.prefixes === options.prefixes && (!known.asks || isSame(known.options, options))) {
       this.#strangers = 0;
       return known;
     }
-    const statements = parseLine(text, this.#session.registry, options.prefixes, options.parameters);
-    if ('load' in statements) return statements;
-    const prepared = { text, options, statements, bound: [], generation: this.#generation };
+    const parsed = parseLine(text, this.#session.registry, options.prefixes, options);
+    if ('load' in parsed) return parsed;
+    const { statements, control, unset } = parsed;
+    const generation = this.#generation;
+    const asks = text.includes('$');
+    const prepared = { text, options, asks, statements, control, unset, bound: [], generation, program: undefined };
     if (keeps && text.length <= LONGEST_KEPT) {
       // Not clear(): V8 chains a cleared map's table to the next, and one that has grown old keeps all that follow alive.
       if (this.#prepared.size >= MOST_LINES) this.#prepared = new Map();
@@ -93,39 +115,173 @@ export class Runner {
     return prepared;
   }
 
-  #runFrom(prepared: Prepared, first: number): void | Promise<void> {
-    const { statements } = prepared;
+  /** Runs a line without blocks, or what of it stands from statement `first` on. */
+  run(prepared: Prepared, first = 0): void | Promise<void> {
+    const { statements, unset } = prepared;
+    if (unset !== undefined) throw unset;
     for (let index = first; index < statements.length; index += 1) {
-      const statement = statements[index];
-      if (statement === undefined) return;
-      const done = this.#runStatement(prepared, index, statement);
-      if (done) return index + 1 === statements.length ? done : done.then(() => this.#runFrom(prepared, index + 1));
+      const done = this.runStatement(prepared, index);
+      if (done) return index + 1 === statements.length ? done : done.then(() => this.run(prepared, index + 1));
     }
   }
 
-  #runStatement(prepared: Prepared, index: number, statement: Statement): void | Promise<void> {
+  get ended(): boolean {
+    return this.#session.quitting;
+  }
+
+  /** Runs whole blocks, and what stands around them in their lines. */
+  runBlocks(program: Program, options: BlockOptions = {}): void | Promise<void> {
+    const session = this.#session;
+    if (session.options.get('js')) throw new UsageError('a block has no JavaScript that does the same');
+    session.device?.journal.note('command', program.lines.map(({ prepared }) => lineSource(prepared)).join('\n'));
+    const run = new BlockRun(this, program, options);
+    const outer = this.#running;
+    this.#running = run;
+    session.blocks += 1;
+    const end = (failed: boolean): void => {
+      this.#running = outer;
+      session.blocks -= 1;
+      if (failed) session.commandFailed();
+      if (run.unknown) this.#markUnknown(program);
+    };
+    let waiting: void | Promise<void>;
+    try {
+      waiting = run.start();
+    } catch (error) {
+      end(true);
+      throw error;
+    }
+    if (!waiting) {
+      end(false);
+      return;
+    }
+    return waiting.then(
+      () => end(false),
+      (error: unknown) => {
+        end(true);
+        throw error;
+      },
+    );
+  }
+
+  /** What a dry run skipped may have set these variables. */
+  #markUnknown({ lines }: Program): void {
+    for (const { prepared } of lines) {
+      for (const statement of prepared.statements) {
+        if (statement.kind === 'assignment') this.#dryRun.setsUnknown(statement.name);
+      }
+    }
+  }
+
+  /** What the statement means by the names that are known now. */
+  #boundTo(prepared: Prepared, index: number, statement: Statement): Bound {
+    if (prepared.generation !== this.#generation) {
+      prepared.bound.length = 0;
+      prepared.generation = this.#generation;
+    }
+    return (prepared.bound[index] ??= bind(prepared.text, statement, this.#session));
+  }
+
+  evaluate(prepared: Prepared, index: number, polls: boolean): AnyInput | undefined | Promise<AnyInput | undefined> {
+    const statement = prepared.statements[index];
+    if (statement === undefined) return;
+    const session = this.#session;
+    try {
+      const bound = this.#boundTo(prepared, index, statement);
+      if (bound.kind !== 'command') return;
+      session.device?.journal.note('command', sourceOf(prepared, statement));
+      if (session.options.get('dryrun')) return this.#foresee(bound, prepared, statement);
+      session.polling = polls;
+      return valueOf(bound.input, session);
+    } catch (error) {
+      throw this.#explained(error, prepared.text, statement);
+    } finally {
+      session.polling = false;
+    }
+  }
+
+  /** The input of a word of blocks in a dry run; undefined where it depends on what is read. */
+  async #foresee(
+    bound: Bound & { kind: 'command' },
+    prepared: Prepared,
+    statement: Statement,
+  ): Promise<AnyInput | undefined> {
+    let input: AnyInput | undefined;
+    const body = (): void => {
+      input = valueOf(bound.input, this.#dryRun.environment);
+    };
+    try {
+      await this.#dryRun.show(undefined, body, new Running(this.#session, true));
+    } catch (error) {
+      throw this.#explained(error, prepared.text, statement);
+    }
+    return input;
+  }
+
+  runStatement(prepared: Prepared, index: number): void | Promise<void> {
+    const statement = prepared.statements[index];
+    if (statement === undefined) return;
     const session = this.#session;
     const source = sourceOf(prepared, statement);
+    const started = session.checks === undefined ? 0 : performance.now();
     let done: void | Promise<void>;
     let begun = false;
     try {
       if (statement.kind === 'command') this.#admit(statement.command);
-      if (prepared.generation !== this.#generation) {
-        prepared.bound.length = 0;
-        prepared.generation = this.#generation;
-      }
-      const bound = (prepared.bound[index] ??= bind(prepared.text, statement, session));
+      const bound = this.#boundTo(prepared, index, statement);
       session.device?.journal.note('command', source);
       begun = true;
       done = bound.kind === 'command' ? this.#runCommand(bound) : this.#runAssignment(bound);
     } catch (error) {
       if (begun) session.commandFailed();
-      throw this.#explained(error, prepared.text, statement);
+      return this.#failed(error, prepared, index, statement, started);
     }
-    return done?.catch((error: unknown) => {
-      session.commandFailed();
-      throw this.#explained(error, prepared.text, statement);
-    });
+    const checks = session.checks !== undefined && statement.kind === 'command' && statement.command.checks === true;
+    if (done) {
+      return done.then(
+        checks ? () => void this.#check(prepared, index, statement, started) : undefined,
+        (error: unknown) => {
+          session.commandFailed();
+          return this.#failed(error, prepared, index, statement, started);
+        },
+      );
+    }
+    if (checks) this.#check(prepared, index, statement, started);
+  }
+
+  /** Throws what a statement failed with, unless it was a check and the report of checks goes on. */
+  #failed(error: unknown, prepared: Prepared, index: number, statement: Statement, started: number): void {
+    const explained = this.#explained(error, prepared.text, statement);
+    if (statement.kind !== 'command' || statement.command.checks !== true || !isAnswer(error)) throw explained;
+    if (this.#session.checks !== undefined && this.#check(prepared, index, statement, started, error)) return;
+    const name = checkName(statement);
+    if (name === undefined || !(error instanceof ExpectationError)) throw explained;
+    throw new ExpectationError(`${name}: ${error.message}`, error.hint, error.expectation);
+  }
+
+  /** Tells the report of a check. @returns whether the script goes on. */
+  #check(
+    prepared: Prepared,
+    index: number,
+    statement: CommandStatement,
+    started: number,
+    failure?: Check['failure'],
+  ): boolean {
+    const { checks, scripts, options } = this.#session;
+    const command = sourceOf(prepared, statement);
+    const frame = scripts.at(-1);
+    const bound = prepared.bound[index];
+    const own = bound?.kind === 'command' ? bound.common : undefined;
+    const check: Check = {
+      name: checkName(statement) ?? command,
+      command,
+      file: frame?.name,
+      line: frame?.line,
+      seconds: (performance.now() - started) / 1000,
+      failure,
+      skipped: options.get('dryrun') || options.get('js') || own?.dryRun === true || own?.js === true,
+    };
+    return checks?.take(check) ?? false;
   }
 
   /** Throws where the command needs what is not there, or changes what must not be changed. */
@@ -142,13 +298,22 @@ export class Runner {
 
   #runAssignment(bound: Bound & { kind: 'assignment' }): void | Promise<void> {
     if (!this.#session.options.get('dryrun')) return this.#assign(bound);
-    return this.#planned(undefined, () => this.#assign(bound), new Running(this.#session, true));
+    const body = (): void => {
+      try {
+        this.#assign(bound);
+      } catch (error) {
+        if (error instanceof UnknownInDryRun) this.#dryRun.setsUnknown(bound.statement.name);
+        throw error;
+      }
+    };
+    return this.#dryRun.show(undefined, body, new Running(this.#session, true));
   }
 
   #assign({ statement, value }: Bound & { kind: 'assignment' }): void {
     const { variables } = this.#session;
     if (statement.name === '_') throw new UsageError('$_ is the last value read; it cannot be set');
-    variables.set(statement.name, valueOf(value, this.#planning()));
+    variables.set(statement.name, valueOf(value, this.#dryRun.environment));
+    this.#dryRun.setsKnown(statement.name);
   }
 
   #runCommand(bound: Bound & { kind: 'command' }): void | Promise<void> {
@@ -181,9 +346,17 @@ export class Runner {
     const { statement, common } = bound;
     const { command } = statement;
     const { options } = this.#session;
-    const input = valueOf(bound.input, options.get('dryrun') ? this.#withoutLoads() : this.#session);
-    if (!options.get('dryrun')) this.#lastUnknown = false;
-    const running = new Running(this.#session, options.get('dryrun'));
+    const dry = options.get('dryrun');
+    let input: AnyInput;
+    try {
+      input = valueOf(bound.input, dry ? this.#dryRun.withoutLoads : this.#session);
+    } catch (error) {
+      if (error instanceof UnknownInDryRun)
+        return this.#session.output.show({ kind: 'text', lines: [error.message] }, common.json);
+      throw error;
+    }
+    if (!dry) this.#dryRun.leave();
+    const running = new Running(this.#session, dry);
     this.#last = { command, input };
     const answer = command.run(running, input);
     if (isView(answer)) return this.#session.output.show(answer, common.json || options.get('json'));
@@ -224,35 +397,8 @@ export class Runner {
 
   #showJs({ statement: { command }, input }: Bound & { kind: 'command' }): void | Promise<void> {
     if (command.toJs === undefined) throw new UsageError(`${command.name} has no JavaScript that does the same`);
-    const code = command.toJs(valueOf(input, this.#withoutLoads()));
+    const code = command.toJs(valueOf(input, this.#dryRun.withoutLoads));
     return this.#session.output.show({ kind: 'text', lines: code.split('\n') }, false);
-  }
-
-  /** An environment that only knows variables, for when nothing may be read. */
-  #withoutLoads(): Environment {
-    return {
-      variable: (name) => this.#session.variable(name),
-      load: ({ space, offset }) => {
-        throw new UsageError(
-          `[${space.name} 0x${offset.toString(16)}] would read the device`,
-          undefined,
-          'give the value itself, or leave --js and -n out',
-        );
-      },
-    };
-  }
-
-  /** The session, but for a $_ that it would have only if the commands before had been carried out. */
-  #planning(): Environment {
-    const session = this.#session;
-    if (!this.#lastUnknown || !session.options.get('dryrun')) return session;
-    return {
-      variable: (name) => {
-        if (name === '_') throw new UnknownInDryRun();
-        return session.variable(name);
-      },
-      load: (place) => session.load(place),
-    };
   }
 
   /** Runs a command so that nothing reaches the device, and shows what would have. */
@@ -261,47 +407,11 @@ export class Runner {
     const running = new Running(this.#session, true);
     let answer: View | void = undefined;
     const body = async (): Promise<void> => {
-      answer = await lastView(command.run(running, valueOf(input, this.#planning())), running);
+      answer = await lastView(command.run(running, valueOf(input, this.#dryRun.environment)), running);
     };
-    if (command.plans !== true) return this.#planned(command.name, body, running);
+    if (command.plans !== true) return this.#dryRun.show(command.name, body, running);
     await body();
     if (answer !== undefined) await this.#session.output.show(answer, common.json || this.#session.options.get('json'));
-  }
-
-  /** Runs `body` with the device's gate shut, and shows what it tried. */
-  async #planned(name: string | undefined, body: () => unknown, running: Running): Promise<void> {
-    const lines: string[] = [];
-    const attempt = async (): Promise<void> => {
-      try {
-        await body();
-      } catch (error) {
-        if (error instanceof UnknownInDryRun) lines.push(error.message);
-        else if (!isAbort(error)) throw error;
-      }
-    };
-    const { last } = this.#session;
-    const gate = this.#session.device?.gate;
-    const actions = await this.#patiently(
-      running,
-      gate === undefined ? attempt().then(() => []) : gate.dryRun(attempt),
-    );
-    this.#session.last = last;
-    this.#lastUnknown ||= actions.some(({ action }) => action === 'read' || action === 'poll');
-    lines.unshift(...actions.map(({ text }) => `would ${text}`));
-    if (lines.length === 0) {
-      if (name === undefined) return;
-      lines.push(`${name} would not touch the device`);
-    }
-    await this.#session.output.show({ kind: 'text', lines }, this.#session.options.get('json'));
-  }
-
-  async #patiently(running: Running, work: Promise<PlannedAction[]>): Promise<PlannedAction[]> {
-    const timer = setTimeout(() => running.interrupt(), DRY_RUN_PATIENCE);
-    try {
-      return await work;
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** A failure with its place in the line, noted in the journal. */
@@ -315,19 +425,13 @@ export class Runner {
   }
 }
 
-/** A statement as it is written in a script: a name that was typed in part, or is an alias, in full. */
-function sourceOf({ text, options }: Prepared, statement: Statement): string {
-  if (!options.prefixes || statement.kind !== 'command' || statement.named === undefined)
-    return text.slice(statement.start, statement.end);
-  return statement.command.name + text.slice(statement.named, statement.end);
+/** Whether $1 and the like are the same in both. */
+function isSame(a: Given, b: Given): boolean {
+  return a === b || (a.parameters === b.parameters && a.script === b.script);
 }
 
 function isView(answer: Answer): answer is View {
   return answer !== undefined && 'kind' in answer;
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Interrupted || (error instanceof Error && error.name === 'AbortError');
 }
 
 /** Waits for an answer without showing it. */

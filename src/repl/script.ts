@@ -1,23 +1,22 @@
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { pathToFileURL } from 'node:url';
 import { VfioError } from '../vfio/errors.js';
 import { fileError } from './file-error.js';
+import type { Given } from './lexer.js';
 import { ExpectationError, UsageError } from './usage-error.js';
 import { Interrupted } from './interrupted.js';
 import { addSource, JavaScriptError } from './javascript-error.js';
 import { scriptSource } from './script-source.js';
-import type { Session } from './session.js';
+import type { ScriptFrame, Session } from './session.js';
 
 /** Scripts that run each other, at the most. */
 const DEEPEST = 32;
 /** Characters of one line, at the most: a file that is no script may have no line end at all. */
 const LONGEST_LINE = 16 * 1024 * 1024;
 
-export interface ScriptOptions {
-  /** What $1, $2 and so on stand for. */
-  readonly parameters?: readonly string[];
+export interface ScriptOptions extends Given {
   /** Is told of a failure, and the script goes on; without it the script ends with a ScriptFailure. */
   readonly goOn?: (failure: ScriptFailure) => void | Promise<void>;
   /** Ends the script between two lines. */
@@ -36,48 +35,99 @@ export class ScriptFailure extends Error {
   }
 }
 
-/** Runs the script in `path`, .mjs as JavaScript and everything else line by line. Rejects with ScriptFailure, VfioError or Interrupted. */
+/**
+ * Runs the script in `path`, .mjs as JavaScript and everything else line by line. Rejects with ScriptFailure, VfioError, UsageError or
+ * Interrupted.
+ */
 export async function runScript(session: Session, path: string, options: ScriptOptions = {}): Promise<void> {
+  await runFile(session, path, { ...options, script: path });
+}
+
+/**
+ * Runs the script in `path` as if its lines stood in the one that is running: with the same arguments, and found from its folder on.
+ * Rejects as runScript does.
+ */
+export async function sourceScript(session: Session, path: string, signal: AbortSignal): Promise<void> {
+  const outer = session.scripts.at(-1);
+  const folder = outer?.path === undefined ? '.' : dirname(outer.path);
+  await runFile(session, isAbsolute(path) ? path : join(folder, path), { ...outer?.options, signal });
+}
+
+async function runFile(session: Session, path: string, options: ScriptOptions): Promise<void> {
+  if (/\.[cm]?js$/.test(path)) await inFrame(session, path, path, options, () => runModule(session, path, options));
+  else await runLines(session, scriptSource(path, options.signal), path, options, path);
+}
+
+/**
+ * Runs lines as they come, in constant memory but for the block that is open. `name` is what failures are located in, `path` the file that
+ * the lines are from.
+ */
+export async function runLines(
+  session: Session,
+  source: AsyncIterable<Buffer>,
+  name: string,
+  options: ScriptOptions = {},
+  path?: string,
+): Promise<void> {
+  await inFrame(session, name, path, options, (frame) => readLines(session, source, frame));
+}
+
+/** Runs `body` as a script of its own among those that run. */
+async function inFrame(
+  session: Session,
+  name: string,
+  path: string | undefined,
+  options: ScriptOptions,
+  body: (frame: ScriptFrame) => Promise<void>,
+): Promise<void> {
   if (session.scripts.length >= DEEPEST) {
-    throw new UsageError(`${DEEPEST} scripts run each other already`, undefined, `does ${path} run itself?`);
+    throw new UsageError(`${DEEPEST} scripts run each other already`, undefined, `does ${name} run itself?`);
   }
-  session.scripts.push(path);
+  const frame = { name, line: 0, path, options };
+  session.scripts.push(frame);
   try {
-    if (/\.[cm]?js$/.test(path)) await runModule(session, path, options);
-    else await runLines(session, scriptSource(path, options.signal), path, options);
+    await body(frame);
   } finally {
     session.scripts.pop();
   }
 }
 
-/** Runs lines as they come, in constant memory. `name` is what failures are located in. */
-export async function runLines(
-  session: Session,
-  source: AsyncIterable<Buffer>,
-  name: string,
-  { parameters, goOn, signal }: ScriptOptions = {},
-): Promise<void> {
-  const run =
-    parameters === undefined || parameters.length === 0 ? { prefixes: false } : { prefixes: false, parameters };
+async function readLines(session: Session, source: AsyncIterable<Buffer>, frame: ScriptFrame): Promise<void> {
+  const { goOn, signal, ...given } = frame.options;
+  const failed = (error: unknown, line = frame.line): unknown =>
+    error instanceof Interrupted || error instanceof ScriptFailure
+      ? error
+      : new ScriptFailure(`${frame.name}:${line}`, error);
+  const tolerate = async (error: unknown): Promise<void> => {
+    const failure = failed(error);
+    if (!(failure instanceof ScriptFailure) || goOn === undefined || !isFailure(failure.cause)) throw failure;
+    await goOn(failure);
+  };
+  const reader = session.reader({ prefixes: false, ...given }, { frame, ...(goOn !== undefined && { tolerate }) });
   let number = 0;
-  for await (const lines of linesOf(source, name)) {
+  for await (const lines of linesOf(source, frame.name)) {
     for (const line of lines) {
       if (signal?.aborted === true) throw new Interrupted();
       number += 1;
+      frame.line = number;
       try {
-        const done = session.execute(line, run);
+        const done = reader.feed(line, number);
         if (done) await done;
       } catch (error) {
-        if (error instanceof Interrupted) throw error;
-        const failure = error instanceof ScriptFailure ? error : new ScriptFailure(`${name}:${number}`, error);
-        if (goOn === undefined || !isFailure(failure.cause)) throw failure;
-        await goOn(failure);
+        // What the lines that follow are part of cannot be told: none of them runs.
+        if (reader.open.length > 0 || ofBlock.test(line)) throw failed(error);
+        await tolerate(error);
       }
       if (session.quitting) return;
     }
     await session.output.flush();
   }
+  const [unended] = reader.open;
+  if (unended) throw failed(unended.unended, unended.number);
 }
+
+/** A line that might begin, divide or end a block. */
+const ofBlock = /(?:^|;)\s*(?:if|elif|else|repeat|while|end)\b/;
 
 /** Whether `error` is of a line's own making, so that the next line may run all the same; anything else is a bug. */
 function isFailure(error: unknown): boolean {

@@ -3,6 +3,8 @@ import { VfioError } from '../vfio/errors.js';
 import { RegisterSet } from '../vfio/registers/register-set.js';
 import type { Space } from '../vfio/space.js';
 import type { Location } from './arguments/location.js';
+import type { BlockOptions } from './block-run.js';
+import type { CheckSink } from './check.js';
 import type { Environment, Names, PathStep, RegisterPlace, World } from './environment.js';
 import { IrqAnnouncer } from './irq-announcer.js';
 import { UnknownInDryRun } from './interrupted.js';
@@ -10,8 +12,21 @@ import { Options } from './options.js';
 import { placeOf } from './register-place.js';
 import type { Output } from './output.js';
 import type { Registry } from './registry.js';
+import type { ScriptOptions } from './script.js';
+import { LineReader } from './line-reader.js';
 import { Runner, type RunOptions } from './runner.js';
 import { worldOf } from './world.js';
+
+/** A script that is running. */
+export interface ScriptFrame {
+  /** Its path, or 'standard input'. */
+  readonly name: string;
+  /** The number of the line that is running. */
+  line: number;
+  /** The path of its file, if it has one. */
+  readonly path: string | undefined;
+  readonly options: ScriptOptions;
+}
 
 export interface OpenRequest {
   /** Forces the kernel's way in. */
@@ -26,9 +41,15 @@ export class Session implements Names, Environment {
   readonly variables = new Map<string, bigint>();
   readonly world: World;
   /** The scripts that are running, the innermost last. */
-  readonly scripts: string[] = [];
+  readonly scripts: ScriptFrame[] = [];
+  /** Blocks that are running. */
+  blocks = 0;
+  /** What is being read is read again until it is as wanted: only the last of these values counts. */
+  polling = false;
   /** Are told of each command that began and failed: a recording leaves it out. */
   readonly failureListeners = new Set<() => void>();
+  /** Is told of every expectation: the report of a test that is running. */
+  checks: CheckSink | undefined;
   /** $_: the last value that was read. */
   last = 0n;
   /** What is described where no device is open: for `decode`. */
@@ -172,11 +193,21 @@ export class Session implements Names, Environment {
   }
 
   /**
-   * Runs one line. Returns nothing where all of it was done at once, else a promise of its end.
+   * Runs one line; a block in it ends in it. Returns nothing where all of it was done at once, else a promise of its end.
    * Throws, or rejects with, UsageError, VfioError, ExpectationError or Interrupted; anything else is a bug.
    */
   execute(line: string, options: RunOptions): void | Promise<void> {
     return this.#runner.execute(line, options);
+  }
+
+  /** How deep in scripts and blocks the commands are that run now. */
+  get depth(): number {
+    return this.scripts.length + this.blocks;
+  }
+
+  /** Takes lines one by one, as a script or a prompt does. */
+  reader(options: RunOptions, blocks?: BlockOptions): LineReader {
+    return new LineReader(this.#runner, options, blocks);
   }
 
   commandFailed(): void {

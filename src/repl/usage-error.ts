@@ -22,13 +22,24 @@ export class UsageError extends Error {
   }
 }
 
+/** What an expectation was of, for a test report. */
+export interface Expectation {
+  /** 'region0+0x4' */
+  readonly location?: string;
+  /** '== 0x00000001' */
+  readonly expected?: string;
+  readonly actual?: string;
+}
+
 /** An expectation of a script that did not hold (expect, irq wait): exit code 3. */
 export class ExpectationError extends Error {
   readonly hint: string | undefined;
+  readonly expectation: Expectation;
 
-  constructor(message: string, hint?: string) {
+  constructor(message: string, hint?: string, expectation: Expectation = {}) {
     super(message);
     this.name = 'ExpectationError';
     this.hint = hint;
+    this.expectation = expectation;
   }
 }

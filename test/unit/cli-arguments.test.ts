@@ -19,6 +19,7 @@ test('no word at all is a prompt without a device', () => {
     device: undefined,
     steps: [],
     interactive: false,
+    parameters: [],
     json: false,
     js: false,
     readOnly: false,
@@ -30,6 +31,13 @@ test('no word at all is a prompt without a device', () => {
   });
 });
 
+test('what stands behind -- are the arguments of scripts', () => {
+  const request = parseCommandLine(['-x', 'a.vfio', 'sim:edu', '--', '-k', '0x10', '--', 'b c']);
+  assert.ok(request.kind === 'session');
+  assert.deepEqual([request.device, request.keepGoing], ['sim:edu', false]);
+  assert.deepEqual(request.parameters, ['-k', '0x10', '--', 'b c']);
+});
+
 test('every switch arrives', () => {
   const request = parseCommandLine(
     '-i -n -k --json --js --read-only --no-color --via cdev --timeout 250ms 0000:01:00.0'.split(' '),
@@ -39,6 +47,7 @@ test('every switch arrives', () => {
     device: '0000:01:00.0',
     steps: [],
     interactive: true,
+    parameters: [],
     json: true,
     js: true,
     readOnly: true,
@@ -90,6 +99,7 @@ test('what is wrong says what to do', () => {
     [['serve', '0000:01:00.0', '--socket', 'x'], /cannot serve/],
     [['--socket', 'x', 'sim:edu'], /--socket is for serve/],
     [[''], /DEVICE is empty/],
+    [['--', 'sim:edu'], /arguments of a script/, /-x SCRIPT DEVICE --/],
   ];
   for (const [argv, message, hint] of cases) {
     assert.throws(

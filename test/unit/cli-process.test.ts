@@ -142,6 +142,33 @@ test('-n makes no access, --js prints JavaScript', async () => {
   assert.equal(js.out, "device.region('region0').write32(0x4, 0x5)\n");
 });
 
+test('arguments behind -- reach scripts, commands and standard input', async () => {
+  const path = join(folder, 'arguments.vfio');
+  writeFileSync(path, '#!/usr/bin/env -S vfiodbg -x\nif $# == 2\n  peek region0 $2\n  echo $1\nend\n');
+  const expected = 'region0+0x0: 0x010000ed\na b\n';
+  assert.equal((await run('-x', path, 'sim:edu', '--', 'a b', '0x0')).out, expected);
+  assert.equal((await run('-c', 'peek region0 $2; echo $1', 'sim:edu', '--', 'a b', '0x0')).out, expected);
+  assert.equal((await fed('peek region0 $2\necho $1', 'sim:edu', '--', 'a b', '0x0')).out, expected);
+  const several = await run('-c', 'repeat 2\n  echo x\nend\necho y', 'sim:edu');
+  assert.equal(several.out, 'x\nx\ny\n', 'and -c takes what the shell gives it in several lines');
+  const open = await run('-c', 'repeat 2', '-c', 'end', 'sim:edu');
+  assert.deepEqual([open.code, open.out], [2, '']);
+  assert.match(open.err, /"repeat" has no end/);
+});
+
+test('SIGTERM and SIGINT end a loop that never waits', { timeout: 60_000 }, async () => {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const child = begin(['-c', 'echo loops; sleep 1ms', '-c', 'while 1; $n = 1; end', 'sim:edu']);
+    const end = ended(child);
+    await says(child, 'loops');
+    child.kill(signal);
+    assert.equal((await end).code, code, signal);
+  }
+});
+
 test('a script of many lines and much output goes through a pipe whole', async () => {
   const path = join(folder, 'many.vfio');
   writeFileSync(path, 'peek region0 0x0\n'.repeat(20_000));

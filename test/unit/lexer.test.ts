@@ -6,13 +6,15 @@ import { UsageError } from '../../src/repl/usage-error.js';
 
 /** The words of every command of a line. */
 function commands(line: string, parameters?: readonly string[]): string[][] {
-  const lexer = new Lexer(line, parameters);
+  const lexer = new Lexer(line, parameters && { script: 'lib/a.vfio', parameters });
   const all: string[][] = [];
   while (lexer.nextCommand()) {
     const words: string[] = [];
     for (let word = lexer.word(); word; word = lexer.word()) words.push(word.text);
     all.push(words);
   }
+  const unset = lexer.takeUnset();
+  if (unset) throw unset;
   return all;
 }
 

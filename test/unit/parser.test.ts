@@ -110,9 +110,9 @@ interface Parsed {
 }
 
 function parse(line: string, prefixes = false): Parsed[] {
-  const statements = parseLine(line, registry, prefixes);
-  assert.ok(!('load' in statements));
-  return statements.map((statement) => {
+  const parsed = parseLine(line, registry, prefixes);
+  assert.ok(!('load' in parsed));
+  return parsed.statements.map((statement) => {
     const bound = bind(line, statement, names);
     assert.ok(bound.kind === 'command');
     const input = valueOf(bound.input, nothing);
@@ -319,9 +319,9 @@ test('NAME? asks for help, and = is JavaScript', () => {
 
 test('an assignment takes the rest of its command', () => {
   const line = '$x = 1 + 2; list a';
-  const statements = parseLine(line, registry, false);
-  assert.ok(!('load' in statements));
-  const [first] = statements;
+  const parsed = parseLine(line, registry, false);
+  assert.ok(!('load' in parsed));
+  const [first] = parsed.statements;
   assert.ok(first?.kind === 'assignment');
   const bound = bind(line, first, names);
   assert.ok(bound.kind === 'assignment' && 'constant' in bound.value);
@@ -359,9 +359,9 @@ test('any line is a command or a UsageError whose place is in it', () => {
   fc.assert(
     fc.property(line, fc.boolean(), (given, prefixes) => {
       try {
-        const statements = parseLine(given, registry, prefixes);
-        assert.ok(!('load' in statements));
-        for (const statement of statements) {
+        const parsed = parseLine(given, registry, prefixes);
+        assert.ok(!('load' in parsed));
+        for (const statement of parsed.statements) {
           const bound = bind(given, statement, names);
           const environment = { variable: () => 1n, load: () => 1n };
           if (bound.kind === 'command') valueOf(bound.input, environment);

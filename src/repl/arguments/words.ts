@@ -41,6 +41,19 @@ export class Words {
     return word;
   }
 
+  /** All words that are left, as one: what stands in the line from the first to the last, where they stand there as they are. */
+  takeRest(label: string): Word {
+    const first = this.take(label);
+    const rest = this.#words.slice(this.#next - 1);
+    const last = rest.at(-1) ?? first;
+    this.#next = this.#words.length;
+    const verbatim = rest.every(
+      ({ text, start, end }) => end - start === text.length && this.line.startsWith(text, start),
+    );
+    const text = verbatim ? this.line.slice(first.start, last.end) : rest.map((word) => word.text).join(' ');
+    return { text, start: first.start, end: last.end, quoted: false };
+  }
+
   fail(message: string, at: Extent, hint?: string): never {
     throw new UsageError(message, { line: this.line, start: at.start, end: at.end }, hint);
   }

@@ -31,6 +31,7 @@ export const commands = [
     effect: 'read',
     needs: 'device',
     width: true,
+    checks: true,
     examples: [
       { line: 'expect region0 0 == 0x010000ed', says: 'this is an edu device', device: 'sim:edu' },
       { line: 'expect region0 0x20 == 0:0x1', says: 'the factorial unit is idle', device: 'sim:edu' },
@@ -64,6 +65,7 @@ export const commands = [
     effect: 'read',
     needs: 'device',
     width: true,
+    checks: true,
     examples: [
       {
         line: 'wait region0 0x20 == 0:0x1 --timeout 100ms',

@@ -6,6 +6,8 @@ import type { Command } from '../command.js';
  */
 export interface CommandModule {
   readonly names: readonly (readonly [name: string, ...aliases: string[]])[];
+  /** At the prompt too they are typed in full: a beginning that names another command goes on to do so. */
+  readonly inFull?: boolean;
   load(): Promise<{ readonly commands: readonly Command[] }>;
 }
 
@@ -23,6 +25,11 @@ export const commandModules: readonly CommandModule[] = [
     load: () => import('./device.js'),
   },
   { names: [['config']], load: () => import('./config.js') },
+  {
+    names: [['if'], ['elif'], ['else'], ['repeat'], ['while'], ['end'], ['break'], ['continue']],
+    inFull: true,
+    load: () => import('./control.js'),
+  },
   { names: [['disasm']], load: () => import('./disasm.js') },
   {
     names: [
@@ -63,7 +70,7 @@ export const commandModules: readonly CommandModule[] = [
   { names: [['log'], ['record']], load: () => import('./journal.js') },
   { names: [['dump'], ['fill'], ['find'], ['compare']], load: () => import('./memory.js') },
   {
-    names: [['help'], ['option'], ['run'], ['js'], ['history'], ['quit', 'exit', 'q']],
+    names: [['help'], ['option'], ['run'], ['source'], ['js'], ['history'], ['quit', 'exit', 'q']],
     load: () => import('./session.js'),
   },
   { names: [['snapshot']], load: () => import('./snapshot.js') },

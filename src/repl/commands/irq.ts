@@ -301,6 +301,7 @@ export const commands = [
     // It changes nothing. Where nothing comes it reads COMMAND, to tell whether anything can.
     effect: 'read',
     needs: 'device',
+    checks: true,
     examples: [
       {
         line: 'irq wait msi --timeout 1s',

@@ -16,7 +16,7 @@ import { defineCommand } from '../command.js';
 import { helpView } from '../help.js';
 import { historyPath } from '../history.js';
 import { optionNames } from '../options.js';
-import { runScript } from '../script.js';
+import { runScript, sourceScript } from '../script.js';
 
 export const commands = [
   defineCommand({
@@ -72,7 +72,7 @@ export const commands = [
     group: 'scripts',
     summary: 'run a script: lines of commands (.vfio), or JavaScript (.mjs)',
     details:
-      'ARGs are $1, $2 and so on in a .vfio script, and `parameters` in a module, which exports async function run({ device, open, ' +
+      'ARGs are $1, $2 and so on in a .vfio script, $# their number and $0 its path. A module exports async function run({ device, open, ' +
       'session, parameters }). A script ends at its first error, which names its line.',
     arguments: { script: file('the script'), parameters: many(text('what $1, $2 and so on stand for', 'ARG')) },
     flags: {},
@@ -82,6 +82,23 @@ export const commands = [
     examples: [{ line: 'run scripts/edu-bringup.vfio', says: 'a script that ships with the tool', device: 'sim:edu' }],
     async run({ session, signal }, { arguments: { script, parameters } }): Promise<void> {
       await runScript(session, script, { parameters, signal });
+    },
+  }),
+
+  defineCommand({
+    name: 'source',
+    group: 'scripts',
+    summary: 'run a script as if its lines stood here',
+    details:
+      'In a script FILE is found from the folder of that script on, and $0, $1 and so on are those of the script. `run` gives a script ' +
+      'arguments of its own. Variables are shared either way.',
+    arguments: { script: file('the script') },
+    flags: {},
+    effect: 'none',
+    needs: 'nothing',
+    examples: [{ line: 'source scripts/edu-registers.vfio', says: 'names for what is to come' }],
+    async run({ session, signal }, { arguments: { script } }): Promise<void> {
+      await sourceScript(session, script, signal);
     },
   }),
 
