@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { iommuTables, iommuWords, noGroup, noIommu, noIommuMode, namesIommu } from '../bus/iommu-absence.js';
+import { isVfioBound } from '../bus/bus-device.js';
+import type { Roots } from '../bus/roots.js';
 import { allowsUnsafe, isolationModules, isolationOf, unsafeInterrupts } from '../bus/isolation.js';
 import { entries, exists } from '../bus/sysfs.js';
 import { iommufdNode, preferredWay } from '../bus/way-in.js';
@@ -58,7 +60,7 @@ export const machineInterrupts: Check = {
   examine(scene) {
     const { roots } = scene;
     return noIommu(roots) === undefined
-      ? isolationFinding(scene, isolationModules[exists(iommufdNode(roots).path) ? 'cdev' : 'group'])
+      ? isolationFinding(scene, isolationModules[machineWay(roots)])
       : skip('there is no IOMMU');
   },
 };
@@ -74,9 +76,16 @@ export const deviceInterrupts = deviceCheck({
   examine(device, scene) {
     if (device.noIommu) return skip('without an IOMMU nobody asks');
     if (noGroup(device, scene.roots) !== undefined) return skip('there is no IOMMU for it');
-    return isolationFinding(scene, isolationModules[preferredWay(device, scene.roots)]);
+    // A device that VFIO does not have yet will be opened by iommufd, where there is one.
+    const bound = isVfioBound(device);
+    const way = bound ? preferredWay(device, scene.roots) : machineWay(scene.roots);
+    return isolationFinding(scene, isolationModules[way]);
   },
 });
+
+function machineWay(roots: Roots): 'group' | 'cdev' {
+  return exists(iommufdNode(roots).path) ? 'cdev' : 'group';
+}
 
 function parameterFiles({ roots }: Pick<Scene, 'roots'>): string[] {
   return Object.values(isolationModules).map((module) =>
