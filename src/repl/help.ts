@@ -40,6 +40,11 @@ const language: readonly (readonly [left: string, right: string])[] = [
   ['VALUE', '0x1f   0b101   0o17   31   1_000   4K   with the operators of C, ( ) and ?:, in unsigned 64 bits'],
   ['', '$name is a variable ($name = VALUE sets it), $_ the last value read, [LOCATION] reads the device'],
   ['VALUE:MASK', 'writes only the bits of the mask'],
+  ['FIELD=VALUE', "a field of a register, and a number or the map's name for it: EN=1   SPEED=FAST"],
+  [
+    'NAME',
+    'registers: CTRL   region0.UART*.CR?   UART0 (all in it)   CH.STATUS (of each)   * stands for any characters',
+  ],
   ['DURATION', '500us   100ms   1s   2m'],
   [
     'line',

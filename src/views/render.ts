@@ -1,9 +1,10 @@
-import { readLine, writeLine } from './access.js';
+import { readLine } from './access.js';
 import { renderAddressMap } from './address-map.js';
 import { renderCells } from './cells.js';
 import { renderDisassembly } from './disassembly.js';
 import { renderFields } from './fields.js';
 import { type Line, spansOf, wrapLine } from './line.js';
+import { renderRegisters, renderWrite } from './registers.js';
 import { renderTable } from './table.js';
 import type { View } from './view.js';
 
@@ -17,7 +18,10 @@ export function* render(view: View, columns = Infinity): Generator<Line> {
       yield readLine(view);
       return;
     case 'write':
-      yield writeLine(view);
+      yield* renderWrite(view, columns);
+      return;
+    case 'registers':
+      yield* renderRegisters(view, columns);
       return;
     case 'cells':
       yield* renderCells(view, columns);

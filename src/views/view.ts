@@ -109,6 +109,51 @@ export interface ReadView {
   readonly reads?: number;
 }
 
+/** A field of a register, with the value that it had. */
+export interface FieldView {
+  readonly name: string;
+  /** Its highest and lowest bit. */
+  readonly high: number;
+  readonly low: number;
+  /** 'rw', 'w1c': a datasheet's word, where there is one. */
+  readonly access?: string;
+  /** Absent where it cannot be read. */
+  readonly value?: bigint;
+  /** The name that the map has for the value. */
+  readonly valueName?: string;
+  /** What it was when it was last seen, where that is something else. */
+  readonly before?: bigint;
+  readonly beforeName?: string;
+  /** What a reset leaves in it, where that is something else. */
+  readonly reset?: bigint;
+  readonly resetName?: string;
+}
+
+/** A register by its fields. */
+export interface RegisterView {
+  readonly space: string;
+  readonly offset: number;
+  readonly width: Width;
+  /** Its name within the space. */
+  readonly name: string;
+  readonly title?: string;
+  /** Absent where it was not read: `missing` says why then. */
+  readonly value?: bigint;
+  readonly before?: bigint;
+  readonly reset?: bigint;
+  readonly missing?: { readonly kind: 'fault' | 'skipped'; readonly reason: string };
+  /** The highest first. */
+  readonly fields: readonly FieldView[];
+}
+
+/** What `reg` and `decode` show. */
+export interface RegistersView {
+  readonly kind: 'registers';
+  readonly registers: readonly RegisterView[];
+  /** One line each, without the fields. */
+  readonly brief?: boolean;
+}
+
 /** One write, as old -> (value:mask) -> written, and read back where asked. */
 export interface WriteView {
   readonly kind: 'write';
@@ -123,6 +168,10 @@ export interface WriteView {
   readonly readBack?: number | bigint;
   /** The register's name within the space. */
   readonly name?: string;
+  /** The fields that were written, as they are then; `before` is what was there, where that was read. */
+  readonly fields?: readonly FieldView[];
+  /** What became of other fields, as sentences without a full stop. */
+  readonly notes?: readonly string[];
 }
 
 export interface DisassemblyView {
@@ -172,4 +221,5 @@ export type View =
   | WriteView
   | DisassemblyView
   | AddressMapView
+  | RegistersView
   | AllView;

@@ -3,7 +3,7 @@ import { problemView } from '../../src/views/errors.js';
 import { ansi } from '../../src/views/sinks/ansi.js';
 import { json } from '../../src/views/sinks/json.js';
 import { plain } from '../../src/views/sinks/plain.js';
-import type { CellsView, View } from '../../src/views/view.js';
+import type { CellsView, RegisterView, View } from '../../src/views/view.js';
 import { assertGolden } from './golden.js';
 
 const screens = [60, 80, 132, Infinity];
@@ -120,6 +120,59 @@ test('cells that were left out have a sign of their own, and a line for each rea
   assertGolden(
     'skipped.txt',
     everyForm(cells('bytes', 32, 8, { skipped, faults }), cells('words', 16, 8, { skipped, name: 'DATA' })),
+  );
+});
+
+test('registers stand with their fields, with signs for what has changed, or on one line each', () => {
+  const place = { space: 'region0', offset: 0xc, width: 32 } as const;
+  const registers: readonly RegisterView[] = [
+    {
+      ...place,
+      name: 'CH[2].CTRL',
+      title: 'Control of a channel',
+      value: 0x811n,
+      before: 0x410n,
+      reset: 0x400n,
+      fields: [
+        { name: '(no field)', high: 31, low: 31, value: 0n },
+        {
+          name: 'SPEED',
+          high: 11,
+          low: 8,
+          access: 'rw',
+          value: 8n,
+          valueName: 'TURBO',
+          before: 4n,
+          beforeName: 'FAST',
+        },
+        { name: 'GO', high: 4, low: 4, access: 'wo' },
+        { name: 'EN', high: 0, low: 0, access: 'rw', value: 1n, before: 0n, reset: 0n, resetName: 'OFF' },
+      ],
+    },
+    { ...place, name: 'FIFO', fields: [], missing: { kind: 'skipped', reason: 'FIFO: reading it clears it' } },
+    { ...place, width: 64, name: 'HOLE', fields: [], missing: { kind: 'fault', reason: refused } },
+    { ...place, width: 64, name: 'WIDE', value: 1n, fields: [] },
+  ];
+  assertGolden(
+    'registers.txt',
+    everyForm(
+      { kind: 'registers', registers },
+      { kind: 'registers', registers, brief: true },
+      {
+        kind: 'write',
+        ...place,
+        name: 'CTRL',
+        value: 0x801,
+        mask: 0xf01n,
+        old: 0x428,
+        written: 0x809,
+        fields: [
+          { name: 'SPEED', high: 11, low: 8, value: 8n, valueName: 'TURBO', before: 4n, beforeName: 'FAST' },
+          { name: 'EN', high: 0, low: 0, value: 1n },
+        ],
+        notes: ['ERR as zeros, which leaves it as it is (w1c)'],
+      },
+    ),
   );
 });
 

@@ -86,7 +86,7 @@ export function parseFieldValue(
   const { text } = word;
   const named = valueNamed(field, text, usage);
   if (named !== undefined) {
-    if (usage === 'write' && (named.isDefault === true || named.from !== named.to))
+    if (usage === 'write' && (named.isDefault === true || (named.mask === undefined && named.from !== named.to)))
       words.fail(`${named.name} stands for several values of ${field.name}`, word, 'give the number of one');
     return { constant: { field, value: named.from, named } };
   }

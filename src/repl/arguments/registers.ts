@@ -1,5 +1,5 @@
 import type { Register } from '../../vfio/registers/register-map.js';
-import { selectRegisters } from '../../vfio/registers/lookup.js';
+import { findRegister, selectRegisters } from '../../vfio/registers/lookup.js';
 import { nearest } from '../../vfio/nearest.js';
 import type { Names } from '../environment.js';
 import { clip } from '../number.js';
@@ -30,6 +30,27 @@ export function registers(summary: string): Argument<Registers> {
       ...world.spaceNames.map((text) => ({ text, more: true })),
       ...world.registerNames(typed),
     ],
+  };
+}
+
+/** The name of one register, which need not be of an open device. */
+export function describedRegister(summary: string): Argument<Register> {
+  return {
+    label: 'REG',
+    summary,
+    presence: 'required',
+    parse(words) {
+      const word = words.take('REG');
+      const steps = word.text.split('.').map((name) => ({ name }));
+      const known = words.names.registers;
+      const [first, ...below] = steps;
+      const space =
+        words.names.space(first?.name ?? '')?.name ?? known.registers.find((one) => one.space === first?.name)?.space;
+      const found = findRegister(known, space, space === undefined ? steps : below);
+      if (typeof found === 'string') return words.fail(found, word, 'regs lists the registers that are known');
+      return { constant: found.register };
+    },
+    complete: (typed, world) => world.registerNames(typed),
   };
 }
 

@@ -1,11 +1,14 @@
 import { VfioError } from '../../vfio/errors.js';
+import { refusedFields } from '../../vfio/registers/field-write.js';
 import { bytesOf, maxOf } from '../../vfio/width.js';
 import type { ReadView, View, WriteView } from '../../views/view.js';
-import { type Location, cellsOf, count, integer, location, maskedValue, optional, toggle } from '../arguments.js';
+import { cellsOf, count, integer, location, maskedValue, optional, toggle } from '../arguments.js';
+import type { DescribedLocation, Location, MaskedValue } from '../arguments.js';
 import { cellsView, force, readCells, wordWithWidth } from '../cells.js';
 import { type Context, defineCommand } from '../command.js';
 import { checkFits } from '../fit.js';
 import { jsAccess, jsShape, jsSpace, jsValue } from '../access-js.js';
+import { jsOfBits, refusal, writeBits } from '../register-write.js';
 import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
@@ -44,11 +47,20 @@ function write(
   at: Location,
   value: bigint,
   mask: bigint | undefined,
-  options: { allowSplit: boolean; verify: boolean },
-  context: Context,
+  options: { allowSplit: boolean; verify: boolean; force: boolean },
+  context: Context<'device'>,
 ): WriteView {
   const { space, offset, width } = at;
   checkFits('write', at, { value, mask });
+  if (mask !== undefined && isDescribed(at)) {
+    const { fields, ...view } = writeBits(
+      context,
+      at,
+      { mask, value: value & mask },
+      { ...options, operation: 'poke' },
+    );
+    return at.field === undefined ? view : { ...view, ...(fields && { fields }), ...named(at) };
+  }
   const split = options.allowSplit ? { allowSplit: true } : undefined;
   const word = (bits: bigint): number | bigint => (width === 64 ? bits : Number(bits));
   let written = word(value);
@@ -142,12 +154,17 @@ export const commands = [
     summary: 'write one place by exactly one access',
     details:
       'VALUE:MASK writes only the bits of the mask: one read, then one write, and the old value is shown. Without a mask ' +
-      'nothing is read. --verify reads the place back afterwards.',
+      'nothing is read. A field by its name (CTRL.EN) is written as set does it; so is VALUE:MASK of a register by its name: bits that ' +
+      'ones act on are left alone, and what can only be written is not read. --verify reads the place back afterwards.',
     arguments: {
       location: location('where to write'),
       value: maskedValue('what to write; VALUE:MASK for some bits only'),
     },
-    flags: { verify: toggle('read the place back, by one more access'), allowSplit },
+    flags: {
+      verify: toggle('read the place back, by one more access'),
+      force: toggle('of a register by its name: read and write what the map speaks against'),
+      allowSplit,
+    },
     effect: 'write',
     needs: 'device',
     width: true,
@@ -160,23 +177,21 @@ export const commands = [
       },
     ],
     run(context, { arguments: { location: at, value }, flags }): View {
-      const field = fieldMask(at);
-      let { mask, value: bits } = value;
-      if (field) {
-        bits = checkedField(bits, at) << field.shift;
-        mask = field.mask;
-      }
-      const view = write(at, bits, mask, flags, context);
+      const asked = askedOf(at, value, flags.force);
+      const view = write(at, asked.value, asked.mask, flags, context);
       if (view.readBack !== undefined) context.session.last = BigInt(view.readBack);
       return view;
     },
-    toJs({ arguments: { location: at, value }, flags: { allowSplit: split, verify } }) {
+    toJs({ arguments: { location: at, value }, flags }) {
+      const asked = askedOf(at, value, flags.force);
+      const bits = { value: asked.value, mask: asked.mask ?? 0n };
+      if (asked.mask !== undefined && isDescribed(at)) return jsOfBits(at, bits, { ...flags, operation: 'poke' });
+      const { allowSplit: split, verify } = flags;
       const old = jsAccess('read', at, split);
-      const bits = jsValue(value.value, at.width);
-      let word = bits;
-      if (value.mask !== undefined) {
-        const mask = jsValue(value.mask, at.width);
-        word = `(${old} & ~${mask}) | (${bits} & ${mask})`;
+      let word = jsValue(asked.value, at.width);
+      if (asked.mask !== undefined) {
+        const mask = jsValue(asked.mask, at.width);
+        word = `(${old} & ~${mask}) | (${word} & ${mask})`;
         if (at.width !== 64) word = `(${word}) >>> 0`;
       }
       const stored = jsAccess('write', at, split, word);
@@ -184,6 +199,22 @@ export const commands = [
     },
   }),
 ];
+
+/** Whether the place is a register at its own width, so that its map says how its bits are written. */
+function isDescribed(at: Location): at is DescribedLocation {
+  return at.register !== undefined && at.register.width === at.width;
+}
+
+/** What is to be written of the whole place: the value of a field, where one was named, in its bits. Throws where it may not be. */
+function askedOf(at: Location, { value: bits, mask }: MaskedValue, forced: boolean): MaskedValue {
+  const field = fieldMask(at);
+  if (field === undefined || at.field === undefined || !isDescribed(at)) return { value: bits, mask };
+  const value = checkedField(bits, at);
+  const refused = forced ? undefined : refusedFields([{ field: at.field, value }]);
+  if (refused !== undefined) throw refusal('poke', at, refused);
+  const part = mask === undefined ? field.mask : checkedField(mask, at) << field.shift;
+  return { value: (value << field.shift) & part, mask: part };
+}
 
 function checkedField(value: bigint, at: Location): bigint {
   const bits = at.field?.bits ?? at.width;

@@ -73,6 +73,7 @@ export const commandModules: readonly CommandModule[] = [
     names: [['help'], ['option'], ['run'], ['source'], ['js'], ['history'], ['quit', 'exit', 'q']],
     load: () => import('./session.js'),
   },
+  { names: [['reg'], ['set'], ['decode']], load: () => import('./reg.js') },
   { names: [['snapshot']], load: () => import('./snapshot.js') },
   { names: [['watch']], load: () => import('./watch.js') },
   { names: [['save'], ['load']], load: () => import('./transfer.js') },

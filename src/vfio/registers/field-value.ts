@@ -56,7 +56,8 @@ export function holds(word: bigint, { field, value, named }: FieldAssignment): b
 export function comparison(wanted: readonly FieldAssignment[]): { mask: bigint; want: bigint } | undefined {
   let [mask, want] = [0n, 0n];
   for (const { field, value, named } of wanted) {
-    if (named !== undefined && (named.isDefault === true || named.from !== named.to)) return undefined;
+    if (named?.isDefault === true) return undefined;
+    if (named !== undefined && named.mask === undefined && named.from !== named.to) return undefined;
     const bits = (named?.mask ?? maskBits(field.bits)) & maskBits(field.bits);
     mask |= bits << BigInt(field.low);
     want |= (value & bits) << BigInt(field.low);

@@ -1,7 +1,7 @@
 import type { Width } from '../../vfio/width.js';
 import { textOf } from '../line.js';
 import { hexString } from '../numbers.js';
-import type { Cell, CellsView, View } from '../view.js';
+import type { Cell, CellsView, FieldView, RegisterView, View } from '../view.js';
 
 /**
  * `view` as one line of JSON for scripts, ended by a line feed. Each is an object with `kind`; keys in brackets are left
@@ -10,6 +10,8 @@ import type { Cell, CellsView, View } from '../view.js';
  *
  * - read:  {kind, space, offset, width, value, [name], [took, reads]}: took in nanoseconds, of `wait`
  * - write: {kind, space, offset, width, value, written, [old], [mask], [readBack], [name]}
+ * - registers: {kind, registers}: each {space, offset, width, name, [value], [before], [reset], [missing], fields}, its fields {name, high, low,
+ *          [access], [value], [valueName], [before], [beforeName], [reset], [resetName]}; a write of fields has them as well, and notes
  * - cells: {kind, space, offset, width, stride, count, cells, faults, [skipped], [name]}: cells hold null where there is no value;
  *          faults has an {index, reason} for each that could not be read, skipped an {index, count, reason} for those that were left out
  * - fields: {kind, [title], fields, [notes]}: objects of label to text, or what the command says its data is
@@ -66,7 +68,11 @@ function shape(view: View): object {
         mask: optional(view.mask, view.width),
         readBack: optional(view.readBack, view.width),
         name: view.name,
+        fields: view.fields?.map((field) => fieldShape(field, view.width)),
+        notes: view.notes,
       };
+    case 'registers':
+      return { kind: view.kind, registers: view.registers.map(registerShape) };
     case 'cells':
       return {
         kind: view.kind,
@@ -110,6 +116,28 @@ function shape(view: View): object {
     default:
       return view.data ?? { kind: view.kind, views: view.views.map(shape) };
   }
+}
+
+function registerShape(view: RegisterView): object {
+  const { width } = view;
+  return {
+    ...placeOf(view),
+    name: view.name,
+    value: optional(view.value, width),
+    before: optional(view.before, width),
+    reset: optional(view.reset, width),
+    missing: view.missing,
+    fields: view.fields.map((field) => fieldShape(field, width)),
+  };
+}
+
+function fieldShape(field: FieldView, width: Width): object {
+  return {
+    ...field,
+    value: optional(field.value, width),
+    before: optional(field.before, width),
+    reset: optional(field.reset, width),
+  };
 }
 
 function placeOf(view: { space: string; offset: number | bigint; width: Width }): object {

@@ -10,7 +10,8 @@ const pieceLength = 65_536;
 export function plain(view: View, columns = Infinity): string {
   // The path of scripts: 100,000 accesses, a line each.
   if (view.kind === 'read') return `${lineText(readLine(view))}\n`;
-  if (view.kind === 'write') return `${lineText(writeLine(view))}\n`;
+  if (view.kind === 'write' && view.fields === undefined && view.notes === undefined)
+    return `${lineText(writeLine(view))}\n`;
   let text = '';
   for (const line of render(view, columns)) text += `${lineText(line)}\n`;
   return text;
