@@ -14,6 +14,7 @@ export { type Registers, describedRegister, registers } from './arguments/regist
 export { shown } from './arguments/shown.js';
 export { type MaskedValue, duration, integer, maskedValue, offsetRange, value } from './arguments/numbers.js';
 export {
+  busDevice,
   choice,
   commandName,
   deviceAddress,

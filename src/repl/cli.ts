@@ -63,7 +63,7 @@ type OptionKey = keyof typeof options;
 const optionKeys = Object.keys(options) as OptionKey[];
 
 /** Commands that the shell can give as words of their own, since they need no device to be open: `vfiodbg doctor 01:00.0`. */
-const shellCommands: ReadonlySet<string> = new Set(['devices', 'list', 'doctor']);
+const shellCommands: ReadonlySet<string> = new Set(['devices', 'list', 'doctor', 'bind', 'release']);
 
 /** Reads the command line. Throws UsageError; what it underlines is the command line as typed, joined by spaces. */
 export function parseCommandLine(argv: readonly string[]): Request {

@@ -1,5 +1,6 @@
 import type { Device } from '../vfio/device.js';
 import { VfioError } from '../vfio/errors.js';
+import { type HappeningKind, Journal } from '../vfio/journal.js';
 import { RegisterSet } from '../vfio/registers/register-set.js';
 import type { Space } from '../vfio/space.js';
 import type { Location } from './arguments/location.js';
@@ -54,6 +55,8 @@ export class Session implements Names, Environment {
   last = 0n;
   /** What is described where no device is open: for `decode`. */
   readonly #describedApart = new RegisterSet();
+  /** What was done to this machine's devices from here, whether one of them is open or not. */
+  #past: Journal | undefined;
   readonly #runner: Runner;
   readonly #devices: Device[] = [];
   #device: Device | undefined;
@@ -97,9 +100,22 @@ export class Session implements Names, Environment {
       mmap: this.options.get('mmap'),
       timeoutMs: this.options.get('timeout'),
       ...(request.via !== undefined && { via: request.via }),
+      ...(this.#past !== undefined && { journal: continued(this.#past) }),
     });
     this.adopt(device);
     return device;
+  }
+
+  /** The journal of the current device; without one, that of what was done while none was open. Throws VfioError where there is neither. */
+  get journal(): Journal {
+    return this.#device === undefined && this.#past !== undefined ? this.#past : this.requireDevice().journal;
+  }
+
+  /** Notes what is done to the machine, and not by way of an open device: in the journals of those that are open, and of those to come. */
+  note(kind: HappeningKind, text: string, data: Readonly<Record<string, unknown>>): void {
+    this.#past ??= new Journal(1024);
+    for (const journal of [this.#past, ...this.#devices.map((device) => device.journal)])
+      journal.note(kind, text, data);
   }
 
   /** Takes an open device over, and makes it the current one. */
@@ -248,4 +264,11 @@ export class Session implements Names, Environment {
       hint: 'open DEVICE (try sim:edu)',
     });
   }
+}
+
+/** A journal that begins with what `past` holds. */
+function continued(past: Journal): Journal {
+  const journal = new Journal();
+  for (const entry of past.entries()) if ('text' in entry) journal.note(entry.kind, entry.text, entry.data, entry.time);
+  return journal;
 }

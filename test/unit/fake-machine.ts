@@ -22,12 +22,13 @@ export class FakeMachine {
   readonly roots: Roots;
   readonly #root: string;
 
-  constructor() {
-    this.#root = mkdtempSync(join(tmpdir(), 'vfiodbg-machine-'));
+  /** `root`: the folder of a machine that another process has made. */
+  constructor(root = mkdtempSync(join(tmpdir(), 'vfiodbg-machine-'))) {
+    this.#root = root;
     const at = (name: string): string => join(this.#root, name);
     const folders = { sys: at('sys'), dev: at('dev'), proc: at('proc'), etc: at('etc') };
     this.roots = { ...folders, modules: at('modules'), boot: at('boot'), pciIds: [at('pci.ids')] };
-    for (const folder of Object.values(folders)) mkdirSync(folder);
+    for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true });
   }
 
   /** Puts a device into sysfs as the kernel would, with its group and its driver. */
@@ -77,6 +78,10 @@ export class FakeMachine {
     this.#write(join(this.roots.proc, String(pid), 'comm'), `${command}\n`);
     this.#link(path, join(this.roots.proc, String(pid), 'fd/3'));
     return this;
+  }
+
+  get root(): string {
+    return this.#root;
   }
 
   remove(): void {

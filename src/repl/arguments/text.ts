@@ -76,6 +76,29 @@ export function deviceAddress(summary: string): Argument<string> {
   };
 }
 
+/** DEVICE, of a bus of this machine. */
+export function busDevice(summary: string): Argument<string> {
+  return {
+    label: 'DEVICE',
+    summary,
+    presence: 'required',
+    parse(words) {
+      const word = words.take('DEVICE');
+      if (/^(unix|snapshot|sim):/.test(word.text)) {
+        words.fail('only devices of this machine have drivers', word, 'devices lists them');
+      }
+      if (word.text === '' || /[/\0]/.test(word.text))
+        words.fail('that is no name of a device', word, 'devices lists what there is');
+      return { constant: word.text };
+    },
+    complete: (_typed, world) =>
+      world
+        .deviceNames()
+        .filter((name) => !name.startsWith('sim:'))
+        .map((name) => ({ text: name })),
+  };
+}
+
 /** The name of an interrupt of the device: msi, irq0, a device tree's name. */
 export function irqName(summary: string): Argument<string> {
   return {

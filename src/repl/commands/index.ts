@@ -24,6 +24,7 @@ export const commandModules: readonly CommandModule[] = [
     names: [['open'], ['close'], ['info'], ['regions'], ['use'], ['reset']],
     load: () => import('./device.js'),
   },
+  { names: [['bind'], ['release']], load: () => import('./bind.js') },
   { names: [['config']], load: () => import('./config.js') },
   {
     names: [['if'], ['elif'], ['else'], ['repeat'], ['while'], ['end'], ['break'], ['continue']],

@@ -1,5 +1,4 @@
-import type { JournalEntry } from '../../vfio/journal.js';
-import { monotonicNs } from '../../vfio/journal.js';
+import { type Journal, type JournalEntry, monotonicNs } from '../../vfio/journal.js';
 import type { Column, View } from '../../views/view.js';
 import { choice, defaulted, duration, file, integer, many, optional, text, toggle } from '../arguments.js';
 import { type Context, defineCommand } from '../command.js';
@@ -31,8 +30,8 @@ function row(entry: JournalEntry, start: number, before: number | undefined): Re
 }
 
 /** Entries as they are recorded, until the command is interrupted. */
-async function* following(context: Context<'device'>, wanted: (entry: JournalEntry) => boolean): AsyncGenerator<View> {
-  const { journal } = context.device;
+async function* following(context: Context, wanted: (entry: JournalEntry) => boolean): AsyncGenerator<View> {
+  const { journal } = context.session;
   const waiting: JournalEntry[] = [];
   let wake: (() => void) | undefined;
   const leave = journal.follow((entry) => {
@@ -42,7 +41,7 @@ async function* following(context: Context<'device'>, wanted: (entry: JournalEnt
   });
   const aborted = (): void => wake?.();
   context.signal.addEventListener('abort', aborted);
-  const start = startOf(context);
+  const start = startOf(journal);
   let before: number | undefined;
   try {
     while (!context.signal.aborted) {
@@ -65,8 +64,8 @@ async function* following(context: Context<'device'>, wanted: (entry: JournalEnt
 }
 
 /** The time of the journal's oldest kept entry: what times are shown from. */
-function startOf({ device }: Context<'device'>): number {
-  for (const entry of device.journal.entries()) return entry.time;
+function startOf(journal: Journal): number {
+  for (const entry of journal.entries()) return entry.time;
   return monotonicNs();
 }
 
@@ -85,18 +84,18 @@ export const commands = [
       follow: toggle('show entries as they come, until Ctrl-C'),
     },
     effect: 'none',
-    needs: 'device',
+    needs: 'nothing',
     examples: [
       { line: 'log access', says: 'the last reads and writes', device: 'sim:edu', after: ['peek region0 0x0'] },
       { line: 'log irq --since 5s', says: 'interrupts of the last five seconds', device: 'sim:edu' },
     ],
     run(context, { arguments: { topics }, flags }) {
-      const { journal } = context.device;
+      const { journal } = context.session;
       if (flags.follow) return following(context, (entry) => isAbout(entry, topics));
       const from = flags.since === undefined ? 0 : monotonicNs() - flags.since * 1e6;
       const chosen = [...journal.entries()].filter((entry) => isAbout(entry, topics) && entry.time >= from);
       const shown = chosen.toSorted((a, b) => a.time - b.time).slice(-flags.last);
-      const start = startOf(context);
+      const start = startOf(journal);
       const rows = shown.map((entry, nth) => row(entry, start, shown[nth - 1]?.time));
       const table: View = { kind: 'table', columns, rows, empty: 'nothing yet', data: shown.map(entryData) };
       const notes = [

@@ -78,7 +78,7 @@ export function allDevices(roots: Roots = systemRoots): { bus: BusName; name: st
  * Finds the device that `address` names: a PCI address, short or full and in either case, or a name on the platform, AMBA, fsl-mc or CDX bus.
  * Reads sysfs only. Throws a VfioError of kind 'absent' with the nearest names where there is none.
  */
-export function findDevice(address: string, roots: Roots = systemRoots): BusDevice {
+export function findDevice(address: string, roots: Roots = systemRoots, operation = 'open'): BusDevice {
   const wanted = canonicalAddress(address);
   const known = allDevices(roots);
   const found =
@@ -90,7 +90,7 @@ export function findDevice(address: string, roots: Roots = systemRoots): BusDevi
   const near = parts.length > 0 && parts.length <= 4 ? parts : nearest(wanted, names);
   throw new VfioError({
     kind: 'absent',
-    operation: 'open',
+    operation,
     device: address,
     why: 'there is no such device on the PCI, platform, AMBA, fsl-mc or CDX bus',
     hint: near.length > 0 ? `did you mean ${near.join(' or ')}?` : '`devices` lists what there is',
@@ -126,7 +126,12 @@ export function describeDevice(bus: BusName, name: string, roots: Roots = system
 
 /** Whether a VFIO driver has the device: the bus's own, or a vendor's variant such as mlx5_vfio_pci. */
 export function isVfioBound(device: BusDevice): boolean {
-  return device.vfioDev !== undefined || (device.driver !== undefined && /(^|[-_])vfio([-_]|$)/.test(device.driver));
+  return device.vfioDev !== undefined || (device.driver !== undefined && isVfioDriver(device.driver));
+}
+
+/** Whether a driver is VFIO's by its name: vfio-pci, vfio-amba, mlx5_vfio_pci. */
+export function isVfioDriver(name: string): boolean {
+  return /(^|[-_])vfio([-_]|$)/.test(name);
 }
 
 function pciIds(path: string): PciIds | undefined {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { busNames, describeDevice, devicesPath, isVfioBound, type BusDevice } from './bus-device.js';
+import { busNames, describeDevice, devicesPath, isVfioBound } from './bus-device.js';
 import type { Roots } from './roots.js';
 import { entries, exists, linkTarget } from './sysfs.js';
 
@@ -14,6 +14,11 @@ export interface Blocker {
  */
 const harmless: ReadonlySet<string> = new Set(['pcieport', 'pci-stub', 'pci-pf-stub', 'simple-pm-bus']);
 
+/** Whether devices of `driver` may stay in a group that VFIO has. */
+export function leavesDma(driver: string): boolean {
+  return harmless.has(driver);
+}
+
 /** The names of the devices in IOMMU group `group`. */
 export function groupMembers(group: string, roots: Roots): string[] {
   return entries(join(roots.sys, 'kernel/iommu_groups', group, 'devices'));
@@ -25,7 +30,7 @@ export function groupBlockers(group: string, roots: Roots): Blocker[] {
     const bus = busNames.find((one) => exists(join(devicesPath(one, roots), name)));
     const member = bus === undefined ? undefined : describeDevice(bus, name, roots);
     const driver = member?.driver ?? linkTarget(join(groupDevice(group, name, roots), 'driver'));
-    if (driver === undefined || harmless.has(driver)) return [];
+    if (driver === undefined || leavesDma(driver)) return [];
     return member !== undefined && isVfioBound(member) ? [] : [{ name, driver }];
   });
 }
@@ -37,15 +42,4 @@ function groupDevice(group: string, name: string, roots: Roots): string {
 /** '0000:02:01.0 (e1000e), 0000:02:02.0 (nvme)'. */
 export function blockerList(blockers: readonly Blocker[]): string {
   return blockers.map(({ name, driver }) => `${name} (${driver})`).join(', ');
-}
-
-/** The shell commands that hand `device` to `driver`, until this program can do it itself. */
-export function bindCommands(device: BusDevice, driver: string): string {
-  const bus = `/sys/bus/${device.bus}`;
-  const unbind =
-    device.driver === undefined ? '' : `echo ${device.name} > ${bus}/devices/${device.name}/driver/unbind; `;
-  return (
-    `echo ${driver} > ${bus}/devices/${device.name}/driver_override; ${unbind}` +
-    `echo ${device.name} > ${bus}/drivers_probe`
-  );
 }

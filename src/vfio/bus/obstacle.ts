@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { FailureDetails } from '../errors.js';
 import { isVfioBound, vfioDrivers, type BusDevice } from './bus-device.js';
 import { type Absence, noGroup, noIommu } from './iommu-absence.js';
-import { bindCommands, blockerList, groupBlockers } from './iommu-group.js';
+import { blockerList, groupBlockers } from './iommu-group.js';
 import { noResetFunction } from './reset-function.js';
 import type { Roots } from './roots.js';
 import { attribute, exists } from './sysfs.js';
@@ -104,13 +104,11 @@ export function otherDriver(device: BusDevice, roots: Roots): FailureDetails | u
   return failure(device, 'busy', why, howToBind(device, roots));
 }
 
-/** The commands that give the device to VFIO, and what its driver demands before it takes it. */
+/** The command that gives the device to VFIO, and what its driver demands before it takes it. */
 function howToBind(device: BusDevice, roots: Roots): string {
-  const driver = vfioDrivers[device.bus];
-  const load = exists(join(roots.sys, 'bus', device.bus, 'drivers', driver)) ? '' : `modprobe ${driver}; `;
   const reset = noResetFunction(device, roots);
   const first = reset === undefined ? '' : `${reset.why}; ${reset.hint}. Then `;
-  return `${first}as root: ${load}${bindCommands(device, driver)}`;
+  return `${first}as root: vfiodbg bind ${device.name}`;
 }
 
 /** Other devices keep the group from being used: each must be bound to VFIO, to a driver that does no DMA, or to nothing. */
@@ -119,11 +117,10 @@ export function notViable(device: BusDevice, roots: Roots): FailureDetails | und
   const blockers = groupBlockers(device.iommuGroup, roots).filter(({ name }) => name !== device.name);
   if (blockers.length === 0) return undefined;
   const all = blockerList(blockers);
-  const [first] = blockers;
   return failure(
     device,
     'busy',
     `its IOMMU group ${device.iommuGroup} is not viable: ${all} ${blockers.length > 1 ? 'have' : 'has'} a driver that is not VFIO's`,
-    `unbind ${blockers.length > 1 ? 'each of them' : 'it'}: echo ${first?.name ?? ''} > /sys/kernel/iommu_groups/${device.iommuGroup}/devices/${first?.name ?? ''}/driver/unbind`,
+    `as root: vfiodbg bind ${device.name} --whole-group`,
   );
 }

@@ -23,7 +23,7 @@ describe('a device that cannot be opened: error, why, and what to try; exit code
     await refusal([edu], {
       error: `open ${edu}`,
       why: /no driver is bound to it; VFIO needs vfio-pci/,
-      hint: /driver_override/,
+      hint: /vfiodbg bind/,
     });
   });
 
@@ -32,7 +32,7 @@ describe('a device that cannot be opened: error, why, and what to try; exit code
     await refusal([port], {
       error: `open ${port}`,
       why: /bound to the driver serial and not to vfio-pci/,
-      hint: /unbind/,
+      hint: /vfiodbg bind/,
     });
   });
 
@@ -42,7 +42,7 @@ describe('a device that cannot be opened: error, why, and what to try; exit code
       await refusal(['--via', via, inGroup], {
         error: `open ${inGroup}`,
         why: new RegExp(`not viable: ${neighbour} \\(serial\\)`),
-        hint: /unbind/,
+        hint: /--whole-group/,
       });
     }
     unbind('pci', inGroup);

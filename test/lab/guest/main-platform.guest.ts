@@ -9,7 +9,7 @@ it('a device bound to another driver, to nothing, and one without an IOMMU: exit
   await refusal([RTC], {
     error: `open ${RTC}`,
     why: /bound to the driver rtc-pl031 and not to vfio-amba/,
-    hint: /\/sys\/bus\/amba\/devices\/9010000\.pl031\/driver_override/,
+    hint: /vfiodbg bind 9010000\.pl031/,
   });
   unbind('amba', RTC);
   await refusal([RTC], {
