@@ -48,6 +48,11 @@ export interface Context<N extends Need = Need> {
   readonly dryRun: boolean;
   /** To be called where what follows depends on values that were read, or keeps them: a dry run ends there, and nothing happens otherwise. */
   needValues(): void;
+  /**
+   * Shows a view that stands until the next one, on a terminal only, and only so often that it can be followed. What the command answers
+   * takes its place.
+   */
+  live(make: () => View): void;
   /** Says how far a long command is, for a terminal only, and only from its second second on. */
   progress(text: string): void;
 }

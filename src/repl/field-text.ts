@@ -1,4 +1,4 @@
-import { nameOf, valueIn } from '../vfio/registers/field-value.js';
+import { maskOf, nameOf, valueIn } from '../vfio/registers/field-value.js';
 import type { FieldDescription, Register } from '../vfio/registers/register-map.js';
 import type { Turn } from '../views/watch-view.js';
 
@@ -16,4 +16,12 @@ export function turns({ fields }: Register, old: bigint, now: bigint): Turn[] {
     if (before === after) return [];
     return [{ name: field.name, old: fieldText(field, before), new: fieldText(field, after) }];
   });
+}
+
+/** The fields of a register that hold any of the bits `mask`, with what `word` has in them: 'BUSY=1 MODE=FAST'. */
+export function fieldsIn({ fields }: Register, word: bigint, mask: bigint): string {
+  return fields
+    .filter((field) => (maskOf(field) & mask) !== 0n)
+    .map((field) => `${field.name}=${fieldText(field, valueIn(word, field))}`)
+    .join(' ');
 }

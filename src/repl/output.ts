@@ -8,6 +8,8 @@ export interface Output {
   flush(): void | Promise<void>;
   /** Shows a line that no command asked for: an event. */
   notice(text: string): void;
+  /** Shows what changes as time goes by, in place of what this showed before; undefined takes it away. On a terminal only. */
+  live(make: (() => View) | undefined): void;
   /** How far a long command is; undefined takes that away again. */
   progress(text: string | undefined): void;
 }

@@ -149,6 +149,7 @@ export class Prompt {
   #onInterrupt(): void {
     const { output } = this.#server;
     if (this.#pending > 0) {
+      this.#output.live(undefined);
       output.write('^C\n');
       this.#interruptLine();
       return;

@@ -1,4 +1,5 @@
 import type { Device } from '../vfio/device.js';
+import type { View } from '../views/view.js';
 import type { Context } from './command.js';
 import { Interrupted, UnknownInDryRun } from './interrupted.js';
 import type { Session } from './session.js';
@@ -6,6 +7,8 @@ import type { Session } from './session.js';
 /** A command says nothing of its progress before it has run for this long, and then this often; in milliseconds. */
 const FIRST_PROGRESS = 1000;
 const NEXT_PROGRESS = 100;
+/** What is live is drawn again after this, in milliseconds. */
+const NEXT_VIEW = 50;
 
 /** The running command: what its handler works with. Its parts are made when they are first asked for. */
 export class Running implements Context {
@@ -14,6 +17,7 @@ export class Running implements Context {
   /** When it first had something to say of its progress: asking for the time costs more than a command may. */
   #started: number | undefined;
   #spoke = 0;
+  #drew: number | undefined;
   #controller: AbortController | undefined;
   #interrupted = false;
 
@@ -64,8 +68,16 @@ export class Running implements Context {
     this.session.output.progress(text);
   }
 
-  /** Takes the progress line away again. */
+  live(make: () => View): void {
+    const now = performance.now();
+    if (this.#drew !== undefined && now - this.#drew < NEXT_VIEW) return;
+    this.#drew = now;
+    this.session.output.live(make);
+  }
+
+  /** Takes the progress line, and what was live, away again. */
   finish(): void {
     if (this.#spoke > 0) this.session.output.progress(undefined);
+    if (this.#drew !== undefined) this.session.output.live(undefined);
   }
 }

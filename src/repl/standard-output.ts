@@ -4,6 +4,7 @@ import { VfioError } from '../vfio/errors.js';
 import { escape } from '../views/escape.js';
 import type { View } from '../views/view.js';
 import { plain, plainPieces } from '../views/sinks/plain.js';
+import { LiveArea } from './live-area.js';
 import type { Output } from './output.js';
 
 /** Characters that are gathered before they are written: a script's answers are many and short. */
@@ -24,13 +25,19 @@ export function wantsColour(fd: number): boolean {
   return (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && isatty(fd);
 }
 
-/** Columns where a terminal does not know its size, as behind a serial line. */
+/** The size of a terminal that does not know its own, as behind a serial line. */
 const CUSTOMARY_COLUMNS = 80;
+const CUSTOMARY_ROWS = 24;
 
 /** Columns of the terminal behind `stream`; Infinity where there is none. */
 export function columnsOf(stream: NodeJS.WriteStream): number {
   if (!stream.isTTY) return Infinity;
   return stream.columns > 0 ? stream.columns : CUSTOMARY_COLUMNS;
+}
+
+/** Rows of the terminal behind `stream`, where it knows them. */
+function rowsOf(stream: NodeJS.WriteStream): number {
+  return stream.rows > 0 ? stream.rows : CUSTOMARY_ROWS;
 }
 
 /** Writes text to a descriptor: at once to files and devices, through Node's stream to whatever may make us wait. */
@@ -126,6 +133,11 @@ export class StandardOutput implements Output {
   readonly #style: () => Style;
   /** A line of progress stands on the terminal. */
   #progress = false;
+  readonly #live = new LiveArea();
+  /** What is live is on its way to the terminal, or what draws it is being loaded. */
+  #drawing = false;
+  /** How often it was taken away: what is on its way then comes too late. */
+  #erased = 0;
   /** Takes the events over: the prompt shows them above its line. */
   announce: ((text: string) => void) | undefined;
 
@@ -136,6 +148,7 @@ export class StandardOutput implements Output {
 
   show(view: View, json: boolean): void | Promise<void> {
     if (this.#progress) this.progress(undefined);
+    if (this.#live.drawn) this.live(undefined);
     if (json) return this.#showJson(view);
     const { colour, columns } = this.#style();
     if (colour) return this.#showColour(view, columns);
@@ -149,6 +162,7 @@ export class StandardOutput implements Output {
 
   notice(text: string): void {
     if (this.#progress) this.progress(undefined);
+    if (this.#live.drawn) this.live(undefined);
     if (this.announce) {
       this.announce(text);
       return;
@@ -159,6 +173,34 @@ export class StandardOutput implements Output {
       ? `${JSON.stringify({ notice: escape(text) })}\n`
       : plain({ kind: 'text', prose: true, lines: [text] }, columnsOf(process.stderr));
     process.stderr.write(shown);
+  }
+
+  live(make: (() => View) | undefined): void {
+    if (make === undefined) {
+      this.#erased += 1;
+      void this.#out.push(this.#live.erase());
+      void this.#out.flush();
+      return;
+    }
+    const { columns, json } = this.#style();
+    // A terminal that takes no control sequences shows what there is at the end, as a file does.
+    if (json || columns === Infinity || process.env['TERM'] === 'dumb' || this.#drawing) return;
+    void this.#draw(make);
+  }
+
+  /** Draws what is live; a terminal that is slower than that misses some of it. */
+  async #draw(make: () => View): Promise<void> {
+    this.#drawing = true;
+    const erased = this.#erased;
+    try {
+      const { colour, columns } = this.#style();
+      const sink = colour ? (await import('../views/sinks/ansi.js')).ansi : plain;
+      if (erased !== this.#erased) return;
+      await this.#out.push(this.#live.draw(make(), sink, { columns, rows: rowsOf(process.stdout) }));
+      await this.#out.flush();
+    } finally {
+      this.#drawing = false;
+    }
   }
 
   progress(text: string | undefined): void {

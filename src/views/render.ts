@@ -1,6 +1,7 @@
 import { readLine } from './access.js';
 import { renderAddressMap } from './address-map.js';
 import { renderCells } from './cells.js';
+import { renderChart } from './chart.js';
 import { renderDisassembly } from './disassembly.js';
 import { renderFields } from './fields.js';
 import { type Line, spansOf, wrapLine } from './line.js';
@@ -40,6 +41,9 @@ export function* render(view: View, columns = Infinity): Generator<Line> {
       return;
     case 'address-map':
       yield* renderAddressMap(view, columns);
+      return;
+    case 'chart':
+      yield* renderChart(view, columns);
       return;
     case 'all':
       for (const [index, part] of view.views.entries()) {

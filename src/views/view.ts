@@ -203,6 +203,24 @@ export interface AddressMapView {
   readonly data: () => object;
 }
 
+/** A value over time. */
+export interface ChartView {
+  readonly kind: 'chart';
+  readonly title: string;
+  /** At equal times, the oldest first; undefined where there was nothing to be read. */
+  readonly samples: readonly (bigint | undefined)[];
+  /** From the first to the last. */
+  readonly seconds: number;
+  /** Lines that the curve takes, at the most. */
+  readonly rows: number;
+  /** Lines below it. */
+  readonly notes: readonly string[];
+  /** What a value is called at the axis. */
+  readonly label: (value: bigint) => string;
+  /** What --json prints beside the kind. */
+  readonly data: object;
+}
+
 /** Several views after another, as one answer. */
 export interface AllView {
   readonly kind: 'all';
@@ -222,4 +240,5 @@ export type View =
   | DisassemblyView
   | AddressMapView
   | RegistersView
+  | ChartView
   | AllView;

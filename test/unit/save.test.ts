@@ -14,6 +14,7 @@ import { MemfdTransport } from './memfd-transport.js';
 const silent: Output = {
   show: () => undefined,
   notice: () => undefined,
+  live: () => undefined,
   progress: () => undefined,
   flush: () => Promise.resolve(),
 };

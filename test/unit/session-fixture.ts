@@ -24,6 +24,10 @@ export class KeptOutput implements Output {
     this.notices.push(text);
   }
 
+  live(): void {
+    // Nobody looks.
+  }
+
   progress(): void {
     // Nobody looks.
   }

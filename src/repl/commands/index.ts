@@ -75,6 +75,8 @@ export const commandModules: readonly CommandModule[] = [
     load: () => import('./session.js'),
   },
   { names: [['reg'], ['set'], ['decode']], load: () => import('./reg.js') },
+  { names: [['plot']], load: () => import('./plot.js') },
+  { names: [['sample']], load: () => import('./sample.js') },
   { names: [['snapshot']], load: () => import('./snapshot.js') },
   { names: [['watch']], load: () => import('./watch.js') },
   { names: [['save'], ['load']], load: () => import('./transfer.js') },

@@ -19,6 +19,7 @@ import type { Cell, CellsView, FieldView, RegisterView, View } from '../view.js'
  * - text:  {kind, lines}, or what the command says its data is
  * - disassembly: {kind, space, architecture, instructions}: each {address, bytes, mnemonic, operands}, bytes as digits
  * - address-map: {kind} and what the command says its data is
+ * - chart: {kind} and what the command says its data is
  * - all:   {kind, views}: the parts in order, or what the command says its data is
  */
 export function json(view: View): string {
@@ -112,6 +113,8 @@ function shape(view: View): object {
       };
     case 'address-map':
       return { kind: view.kind, ...view.data() };
+    case 'chart':
+      return { kind: view.kind, ...view.data };
     case 'all':
     default:
       return view.data ?? { kind: view.kind, views: view.views.map(shape) };
