@@ -80,4 +80,5 @@ export const commandModules: readonly CommandModule[] = [
   { names: [['snapshot']], load: () => import('./snapshot.js') },
   { names: [['watch']], load: () => import('./watch.js') },
   { names: [['save'], ['load']], load: () => import('./transfer.js') },
+  { names: [['undo']], load: () => import('./undo.js') },
 ];

@@ -22,17 +22,23 @@ export interface Known {
 export interface PastWrite {
   readonly entry: AccessEntry & { readonly value: number | bigint };
   readonly old: Known;
-  /** The device has been reset since. */
-  readonly reset: boolean;
+  /** The line that did it. */
+  readonly command: string;
+  /** Why it is past taking back, where it is: the device was reset since. */
+  readonly gone?: string;
 }
 
 /** A block write: its values are not kept. */
 export interface PastBlock {
   readonly entry: BlockEntry;
-  readonly reset: boolean;
+  readonly command: string;
+  readonly gone?: string;
 }
 
 export type Past = PastWrite | PastBlock;
+
+/** The space of all that is mapped for the device, by IOVA. */
+const IOVA = 'iova';
 
 /** Words that are remembered at the most, and writes. */
 const MOST_WORDS = 2 ** 18;
@@ -47,6 +53,9 @@ export class History {
   readonly #spaces = new Map<string, Map<number, Word>>();
   #words = 0;
   #writes: Past[] = [];
+  #command = '';
+  /** Sequence numbers of writes that were taken back, and of those that did it. */
+  readonly #settled = new Set<number>();
   /** The journal's next entry. */
   #next = 0;
 
@@ -61,7 +70,9 @@ export class History {
     for (const entry of journal.entries(this.#next)) {
       if ('stride' in entry) this.#block(entry);
       else if ('offset' in entry) this.#access(entry);
+      else if (entry.kind === 'command') this.#command = entry.text;
       else if (entry.kind === 'reset') this.#reset();
+      else if (entry.kind === 'dma' && typeof entry.data?.['name'] === 'string') this.#remapped(entry.data['name']);
     }
     this.#next = journal.recorded;
   }
@@ -76,13 +87,18 @@ export class History {
     return this.#known(space, offset, width, 'sure');
   }
 
-  /** The last writes, the most recent last. */
+  /** The last writes, the most recent last; without those that were taken back. */
   get writes(): readonly Past[] {
-    return this.#writes;
+    return this.#writes.filter(({ entry }) => !this.#settled.has(entry.sequence));
+  }
+
+  /** Says that a write was taken back, or took one back: neither is a write to be taken back any more. */
+  settle(sequence: number): void {
+    this.#settled.add(sequence);
   }
 
   #known(space: string, offset: number, width: number, which: 'seen' | 'sure'): Known {
-    const word = this.#spaces.get(space)?.get(offset >> 3);
+    const word = this.#spaces.get(space)?.get(Math.floor(offset / 8));
     if (word === undefined) return { value: 0n, mask: 0n };
     const shift = BigInt((offset & 7) * 8);
     const bits = (1n << BigInt(width)) - 1n;
@@ -95,13 +111,16 @@ export class History {
     const bits = ((1n << BigInt(width)) - 1n) << shift;
     if (value === undefined) {
       // A write that was refused may have been carried out in part.
-      const word = this.#spaces.get(space)?.get(offset >> 3);
+      const word = this.#spaces.get(space)?.get(Math.floor(offset / 8));
       if (kind === 'write' && word !== undefined) word.sure &= ~bits;
       return;
     }
     const word = this.#wordAt(space, offset);
-    if (kind === 'write')
-      this.#remember({ entry: { ...entry, value }, old: this.current(space, offset, width), reset: false });
+    if (kind === 'write') {
+      const old = this.current(space, offset, width);
+      this.#remember({ entry: { ...entry, value }, old, command: this.#command });
+      this.#unsureElsewhere(space);
+    }
     const kept = keptBits(this.#device.registers, kind, space, offset, width) << shift;
     const seen = kind === 'read' ? bits : kept;
     word.value = (word.value & ~seen) | ((BigInt(value) << shift) & seen);
@@ -110,8 +129,14 @@ export class History {
   }
 
   #block(entry: BlockEntry): void {
-    if (entry.kind !== 'write-block') return;
-    this.#remember({ entry, reset: false });
+    if (entry.kind !== 'write-block') {
+      const { last, space, offset, width, sequence, time } = entry;
+      // One place that was polled.
+      if (last !== undefined) this.#access({ kind: 'read', space, offset, width, sequence, time, value: last });
+      return;
+    }
+    this.#remember({ entry, command: this.#command });
+    this.#unsureElsewhere(entry.space);
     const { space, offset, width, count, stride } = entry;
     const end = offset + (count - 1) * stride + bytesOf(width);
     const words = this.#spaces.get(space);
@@ -130,25 +155,47 @@ export class History {
   #wordAt(space: string, offset: number): Word {
     const words = this.#spaces.get(space) ?? new Map<number, Word>();
     this.#spaces.set(space, words);
-    const known = words.get(offset >> 3);
+    const known = words.get(Math.floor(offset / 8));
     if (known) return known;
     if (this.#words >= MOST_WORDS) {
       this.#forgetWords();
       return this.#wordAt(space, offset);
     }
     const made = { value: 0n, seen: 0n, sure: 0n };
-    words.set(offset >> 3, made);
+    words.set(Math.floor(offset / 8), made);
     this.#words += 1;
     return made;
   }
 
   /** After a reset nothing of the device is what it was; memory is. */
   #reset(): void {
-    const regions = new Set(this.#device.regions.map(({ name }) => name));
     for (const [space, words] of this.#spaces) {
-      if (regions.has(space)) for (const word of words.values()) word.sure = 0n;
+      if (this.#isRegion(space)) for (const word of words.values()) word.sure = 0n;
     }
-    this.#writes = this.#writes.map((past) => (regions.has(past.entry.space) ? { ...past, reset: true } : past));
+    this.#lose((space) => this.#isRegion(space), 'the device was reset since');
+  }
+
+  /** A buffer has come or gone: what is there under its name now is another one. */
+  #remapped(name: string): void {
+    for (const space of [name, IOVA]) this.#spaces.get(space)?.clear();
+    this.#lose((space) => space === name || space === IOVA, 'what is mapped has changed since');
+  }
+
+  /** The same memory can be reached as a buffer and by its IOVA: a write by one way may have changed what was seen by the other. */
+  #unsureElsewhere(written: string): void {
+    if (this.#isRegion(written)) return;
+    for (const [space, words] of this.#spaces) {
+      if (space === written || this.#isRegion(space) || (written !== IOVA && space !== IOVA)) continue;
+      for (const word of words.values()) word.sure = 0n;
+    }
+  }
+
+  #isRegion(space: string): boolean {
+    return this.#device.regions.some(({ name }) => name === space);
+  }
+
+  #lose(concerns: (space: string) => boolean, gone: string): void {
+    this.#writes = this.#writes.map((past) => (concerns(past.entry.space) ? { ...past, gone } : past));
   }
 
   #forgetWords(): void {
@@ -159,6 +206,7 @@ export class History {
   #forget(): void {
     this.#forgetWords();
     this.#writes = [];
+    this.#settled.clear();
   }
 }
 

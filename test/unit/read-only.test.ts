@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { commandModules } from '../../src/repl/commands/index.js';
+import { Registry } from '../../src/repl/registry.js';
+import { Session } from '../../src/repl/session.js';
+import { VfioError } from '../../src/vfio/errors.js';
+import type { JournalEntry } from '../../src/vfio/journal.js';
+import { KeptOutput } from './session-fixture.js';
+import { sramMap } from './sram-map.js';
+
+let root = dirname(fileURLToPath(import.meta.url));
+while (!existsSync(join(root, 'package.json'))) root = dirname(root);
+process.chdir(root);
+const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-read-only-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const registry = new Registry(commandModules);
+const commands = await registry.loadAll();
+
+/** What changes a device, its interrupts or its mappings. */
+const changing: readonly JournalEntry['kind'][] = ['write', 'write-block', 'reset', 'irq-control', 'bind'];
+
+function changes(entries: Iterable<JournalEntry>): JournalEntry[] {
+  return [...entries].filter(({ kind }) => changing.includes(kind));
+}
+
+/** What a script ends with that is refused something, or a command itself. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof VfioError || (error instanceof Error && error.name === 'ScriptFailure');
+}
+
+/** A session with the device of an example and what comes before the example done; then read-only. */
+async function readOnly(device: string | undefined, before: readonly string[]): Promise<Session> {
+  const session = new Session(registry, new KeptOutput());
+  if (device !== undefined) await session.open(device);
+  if (device === 'sim:sram') session.registers.add(sramMap);
+  for (const line of before) await session.execute(here(line), { prefixes: false });
+  session.options.set('readonly', true);
+  return session;
+}
+
+function here(line: string): string {
+  return line.replaceAll('/tmp/', `${folder}/`);
+}
+
+for (const { name, effect, examples } of commands) {
+  const refuses = effect !== 'none' && effect !== 'read';
+  test(`${name} in a read-only session ${refuses ? 'is refused' : 'changes nothing'}`, async () => {
+    for (const { line, device, after: before = [], untested } of examples) {
+      if (!refuses && untested !== undefined) continue;
+      const session = await readOnly(untested === undefined ? device : 'sim:edu', untested === undefined ? before : []);
+      try {
+        const journal = session.device?.journal;
+        const from = journal?.recorded ?? 0;
+        const run = async (): Promise<void> => session.execute(here(line), { prefixes: false });
+        // A line may hold more than one command: the first that changes something ends it.
+        if (refuses)
+          await assert.rejects(run(), (error) => error instanceof VfioError && error.kind === 'readonly', line);
+        else await run().catch((error: unknown) => assert.ok(isRefusal(error), String(error)));
+        assert.deepEqual(changes(journal?.entries(from) ?? []), [], line);
+      } finally {
+        session.closeAll();
+      }
+    }
+  });
+}
+
+test('whatever reaches a read-only device by JavaScript is refused by the device itself', async () => {
+  const session = await readOnly('sim:sram', []);
+  try {
+    const from = session.requireDevice().journal.recorded;
+    for (const code of [
+      'device.region(0).write32(4, 1)',
+      'device.region(0).write(32, 4, 1)',
+      'device.region(0).writeBlock({ offset: 0, width: 32, count: 1 }, new Uint8Array(4))',
+      'device.reset()',
+      'device.irqs.msi.enable()',
+      "device.dma.alloc('ring', 4096)",
+    ]) {
+      await assert.rejects(
+        async () => session.execute(`= ${code}`, { prefixes: false }),
+        (error) => error instanceof VfioError && error.kind === 'readonly',
+        code,
+      );
+    }
+    assert.deepEqual(changes(session.requireDevice().journal.entries(from)), []);
+  } finally {
+    session.closeAll();
+  }
+});
