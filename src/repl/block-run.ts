@@ -4,10 +4,10 @@ import { Interrupted } from './interrupted.js';
 import type { BlockLine, Program, Step } from './program.js';
 import type { Prepared } from './runner.js';
 import type { ScriptFrame } from './session.js';
+import { Turns } from './turns.js';
 
-/** Steps between two looks at the clock, and milliseconds after which the event loop has its turn. */
+/** Steps between two looks at the clock. */
 const STEPS = 64;
-const TURN_MS = 10;
 
 /** What a block asks of the runner, for the statement `index` of a line. */
 export interface BlockHost {
@@ -32,7 +32,7 @@ export class BlockRun {
   readonly #counters: number[] = [];
   #at = 0;
   #steps = 0;
-  #breathed = performance.now();
+  readonly #turns = new Turns();
   #interrupted = false;
   /** A block was left since a dry run cannot know how it would go on. */
   unknown = false;
@@ -64,17 +64,10 @@ export class BlockRun {
       const step = steps[this.#at];
       if (step === undefined) return;
       this.#steps += 1;
-      if (this.#steps % STEPS === 0 && performance.now() - this.#breathed > TURN_MS) return this.#breathe();
+      if (this.#steps % STEPS === 0 && this.#turns.due) return this.#turns.give();
       const waiting = this.#take(step);
       if (waiting) return waiting;
     }
-  }
-
-  async #breathe(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      setImmediate(resolve);
-    });
-    this.#breathed = performance.now();
   }
 
   #take(step: Step): void | Promise<void> {

@@ -22,6 +22,8 @@ export interface SessionRequest {
   readonly readOnly: boolean;
   readonly dryRun: boolean;
   readonly keepGoing: boolean;
+  /** A report of every expectation, if one is wanted. */
+  readonly report: { readonly tap: boolean; readonly junit: string | undefined; readonly bail: boolean } | undefined;
   readonly via: 'group' | 'cdev' | undefined;
   /** Milliseconds. */
   readonly timeoutMs: number | undefined;
@@ -51,6 +53,9 @@ const options = {
   'read-only': { type: 'boolean', says: 'refuse everything that changes the device' },
   'dry-run': { type: 'boolean', short: 'n', says: 'show the accesses that would be made, and make none' },
   'keep-going': { type: 'boolean', short: 'k', says: 'go on after a command that failed' },
+  tap: { type: 'boolean', says: 'report every expectation of -c and -x in TAP; what is shown becomes comments' },
+  junit: { type: 'string', label: 'FILE', says: 'write a report of every expectation in JUnit XML' },
+  bail: { type: 'boolean', says: 'with --tap and --junit: end at the first expectation that does not hold' },
   via: { type: 'string', label: 'group|cdev', says: "the kernel's way in; by default cdev where there is /dev/iommu" },
   timeout: { type: 'string', label: 'DURATION', says: 'how long a vfio-user server may take to answer (5s)' },
   'no-color': { type: 'boolean', says: 'no colours; so does NO_COLOR' },
@@ -126,6 +131,7 @@ export function parseCommandLine(argv: readonly string[]): Request {
     readOnly: values.has('read-only'),
     dryRun: values.has('dry-run'),
     keepGoing: values.has('keep-going'),
+    report: reportOf(values),
     via: viaOf(values.get('via')),
     timeoutMs: timeoutOf(values.get('timeout')),
     colour: !values.has('no-color'),
@@ -156,6 +162,15 @@ function serveRequest(
   if (socket === undefined || socket === '') throw new UsageError('serve needs --socket', undefined, hint);
   if (steps.length > 0) throw new UsageError('serve runs no commands', undefined, hint);
   return { kind: 'serve', model: device.slice(4), socket };
+}
+
+function reportOf(values: ReadonlyMap<OptionKey, string>): SessionRequest['report'] {
+  const [tap, junit, bail] = [values.has('tap'), values.get('junit'), values.has('bail')];
+  if (junit === '') throw new UsageError('--junit needs a file', undefined, '--junit FILE');
+  if (bail && values.has('keep-going')) throw new UsageError('--bail ends at the first failure, -k goes on after it');
+  if (tap || junit !== undefined) return { tap, junit, bail };
+  if (bail) throw new UsageError('--bail is for --tap and --junit: without them a failure ends it anyway');
+  return undefined;
 }
 
 function viaOf(text: string | undefined): 'group' | 'cdev' | undefined {

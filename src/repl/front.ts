@@ -7,9 +7,11 @@ import { isUsersOwn, JavaScriptError } from './javascript-error.js';
 import type { Prompt } from './repl.js';
 import { Registry } from './registry.js';
 import { describe, exitCodes, type FailureStyle, failureText, showFailure } from './report.js';
-import type { ScriptOptions } from './script.js';
+import type { ScriptFailure, ScriptOptions } from './script.js';
 import { Session } from './session.js';
 import { columnsOf, StandardOutput, wantsColour } from './standard-output.js';
+import type { TestReport } from './test-report.js';
+import { UsageError } from './usage-error.js';
 
 const LONG_MS = 2 ** 30;
 
@@ -28,6 +30,12 @@ export async function runSession(request: SessionRequest): Promise<number> {
   }
 }
 
+/** One thing that the command line asks to run. */
+interface Source {
+  readonly name: string;
+  readonly run: () => Promise<void>;
+}
+
 class Front {
   readonly session: Session;
   readonly output: StandardOutput;
@@ -36,6 +44,7 @@ class Front {
   #code: number = exitCodes.done;
   #interrupts = 0;
   #prompt: Prompt | undefined;
+  #report: TestReport | undefined;
   /** Where a bug is being reported: the process ends with that and with nothing else. */
   crashed: Promise<void> | undefined;
   /** Whether 'auto' means colours, by descriptor: asking is a system call, and this is asked for each answer. */
@@ -79,12 +88,17 @@ class Front {
     } else if (via !== undefined) {
       this.output.notice('--via does nothing without a DEVICE');
     }
-    for (const step of steps) {
-      if (!(await this.#runStep(step))) return this.#code;
-      if (this.session.quitting) return this.#code;
-    }
     const atTerminal = isatty(0);
-    if (this.#request.interactive || (steps.length === 0 && atTerminal)) {
+    const prompts = this.#request.interactive || (steps.length === 0 && atTerminal);
+    const sources: Source[] =
+      steps.length === 0 && !prompts
+        ? [{ name: 'standard input', run: () => this.#runStandardInput() }]
+        : steps.map((step) => ({
+            name: step.kind === 'command' ? step.line : step.path,
+            run: () => this.#runStep(step),
+          }));
+    if (!(await this.#runSources(sources))) return this.#code;
+    if (prompts) {
       const { Prompt } = await import('./repl.js');
       await this.output.flush();
       if (atTerminal && steps.length === 0) this.output.notice('help lists the commands; Tab completes; Ctrl-D leaves');
@@ -92,15 +106,35 @@ class Front {
       await this.#prompt.run();
       return exitCodes.done;
     }
-    if (steps.length === 0) await this.#guarded(() => this.#runStandardInput());
     return this.#code;
   }
 
-  #runStep(step: Step): Promise<boolean> {
-    return this.#guarded(async () => {
-      if (step.kind === 'command') await this.#runText(step.line);
-      else await (await import('./script.js')).runScript(this.session, step.path, this.#scriptOptions());
-    });
+  /** Runs what the command line names, one after the other. False where the session is to end. */
+  async #runSources(sources: readonly Source[]): Promise<boolean> {
+    const { report, steps } = this.#request;
+    if (report === undefined) return this.#each(sources, ({ run }) => this.#guarded(run));
+    let goesOn = false;
+    const reported = async (): Promise<void> => {
+      if (sources.length === 0)
+        throw new UsageError('--tap and --junit report on -c, -x or standard input', undefined, '-x SCRIPT');
+      const { TestReport } = await import('./test-report.js');
+      const name = steps.find((step) => step.kind === 'script')?.path ?? 'vfiodbg';
+      await TestReport.during(this.session, { ...report, name }, async (test) => {
+        this.#report = test;
+        goesOn = await this.#each(sources, (source) => this.#tolerated(source, test));
+      });
+    };
+    return (await this.#guarded(reported)) && goesOn;
+  }
+
+  async #each(sources: readonly Source[], run: (source: Source) => Promise<boolean>): Promise<boolean> {
+    for (const source of sources) if (!(await run(source)) || this.session.quitting) return false;
+    return true;
+  }
+
+  async #runStep(step: Step): Promise<void> {
+    if (step.kind === 'command') await this.#runText(step.line);
+    else await (await import('./script.js')).runScript(this.session, step.path, this.#scriptOptions());
   }
 
   /** One line, or several where the shell gave us such. */
@@ -121,7 +155,11 @@ class Front {
 
   #scriptOptions(): ScriptOptions {
     const { parameters, keepGoing } = this.#request;
-    return { parameters, ...(keepGoing && { goOn: async (failure) => void (await this.#fail(failure)) }) };
+    const goOn = async (failure: ScriptFailure): Promise<void> => {
+      this.#report?.problem(failure.where, failure);
+      await this.#fail(failure);
+    };
+    return { parameters, ...(keepGoing && { goOn }) };
   }
 
   /** Runs `body`. False where the session is to end. */
@@ -131,9 +169,26 @@ class Front {
       await this.output.flush();
       return true;
     } catch (error) {
-      const code = await this.#fail(error);
-      return this.#request.keepGoing && code !== exitCodes.interrupted && code !== exitCodes.internal;
+      await this.#fail(error);
+      return this.#goesOnAfter(error);
     }
+  }
+
+  /** Runs `source` as part of a report, which ends with what it rejects with: with everything, unless -k. */
+  async #tolerated({ name, run }: Source, report: TestReport): Promise<boolean> {
+    try {
+      await run();
+    } catch (error) {
+      if (!this.#goesOnAfter(error)) throw error;
+      report.problem(name, error);
+      await this.#fail(error);
+    }
+    return true;
+  }
+
+  #goesOnAfter(error: unknown): boolean {
+    const { code } = describe(error);
+    return this.#request.keepGoing && code !== exitCodes.interrupted && code !== exitCodes.internal;
   }
 
   /** Shows a failure, behind the answers that came before it. */

@@ -35,7 +35,7 @@ export class JavaScriptError extends Error {
 }
 
 /** The line of `file` in the first frame of `stack` that is in it. A module's address may end with `?` and its time. */
-function lineIn(stack: string, file: string): string | undefined {
+export function lineIn(stack: string, file: string): string | undefined {
   const name = file.slice(file.lastIndexOf('/') + 1);
   for (const frame of stack.split('\n')) {
     const at = frame.indexOf(`/${name}`);

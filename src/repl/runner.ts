@@ -2,14 +2,14 @@ import { VfioError } from '../vfio/errors.js';
 import type { View } from '../views/view.js';
 import { valueOf } from './arguments/argument.js';
 import type { Answer, Command } from './command.js';
-import { type Check, checkName, isAnswer } from './check.js';
+import { checkName, isAnswer, report } from './check.js';
 import { DryRun, isAbort } from './dry-run.js';
 import { Interrupted, UnknownInDryRun } from './interrupted.js';
 import { type AnyInput, type Bound, bind } from './bind.js';
 import { type BlockHost, type BlockOptions, BlockRun } from './block-run.js';
 import type { Given } from './lexer.js';
 import { nesting } from './nesting.js';
-import { type CommandStatement, type ParsedLine, parseLine, type Statement } from './parser.js';
+import { type ParsedLine, parseLine, type Statement } from './parser.js';
 import { compile, type Program } from './program.js';
 import { Running } from './running.js';
 import type { Session } from './session.js';
@@ -238,50 +238,24 @@ export class Runner implements BlockHost {
     }
     const checks = session.checks !== undefined && statement.kind === 'command' && statement.command.checks === true;
     if (done) {
-      return done.then(
-        checks ? () => void this.#check(prepared, index, statement, started) : undefined,
-        (error: unknown) => {
-          session.commandFailed();
-          return this.#failed(error, prepared, index, statement, started);
-        },
-      );
+      return done.then(checks ? () => void report(session, prepared, index, started) : undefined, (error: unknown) => {
+        session.commandFailed();
+        return this.#failed(error, prepared, index, statement, started);
+      });
     }
-    if (checks) this.#check(prepared, index, statement, started);
+    if (checks) report(session, prepared, index, started);
   }
 
   /** Throws what a statement failed with, unless it was a check and the report of checks goes on. */
   #failed(error: unknown, prepared: Prepared, index: number, statement: Statement, started: number): void {
     const explained = this.#explained(error, prepared.text, statement);
-    if (statement.kind !== 'command' || statement.command.checks !== true || !isAnswer(error)) throw explained;
-    if (this.#session.checks !== undefined && this.#check(prepared, index, statement, started, error)) return;
+    if (statement.kind !== 'command') throw explained;
+    // Commands that are no checks by nature may become one by a flag: dma check --intact.
+    if (!isAnswer(error) || (statement.command.checks !== true && error instanceof VfioError)) throw explained;
+    if (report(this.#session, prepared, index, started, error)) return;
     const name = checkName(statement);
     if (name === undefined || !(error instanceof ExpectationError)) throw explained;
     throw new ExpectationError(`${name}: ${error.message}`, error.hint, error.expectation);
-  }
-
-  /** Tells the report of a check. @returns whether the script goes on. */
-  #check(
-    prepared: Prepared,
-    index: number,
-    statement: CommandStatement,
-    started: number,
-    failure?: Check['failure'],
-  ): boolean {
-    const { checks, scripts, options } = this.#session;
-    const command = sourceOf(prepared, statement);
-    const frame = scripts.at(-1);
-    const bound = prepared.bound[index];
-    const own = bound?.kind === 'command' ? bound.common : undefined;
-    const check: Check = {
-      name: checkName(statement) ?? command,
-      command,
-      file: frame?.name,
-      line: frame?.line,
-      seconds: (performance.now() - started) / 1000,
-      failure,
-      skipped: options.get('dryrun') || options.get('js') || own?.dryRun === true || own?.js === true,
-    };
-    return checks?.take(check) ?? false;
   }
 
   /** Throws where the command needs what is not there, or changes what must not be changed. */

@@ -7,7 +7,8 @@ import { fileError } from './file-error.js';
 import type { Given } from './lexer.js';
 import { ExpectationError, UsageError } from './usage-error.js';
 import { Interrupted } from './interrupted.js';
-import { addSource, JavaScriptError } from './javascript-error.js';
+import { addSource, JavaScriptError, lineIn } from './javascript-error.js';
+import type { ScriptTools } from './script-tools.js';
 import { scriptSource } from './script-source.js';
 import type { ScriptFrame, Session } from './session.js';
 
@@ -54,7 +55,7 @@ export async function sourceScript(session: Session, path: string, signal: Abort
 }
 
 async function runFile(session: Session, path: string, options: ScriptOptions): Promise<void> {
-  if (/\.[cm]?js$/.test(path)) await inFrame(session, path, path, options, () => runModule(session, path, options));
+  if (/\.[cm]?js$/.test(path)) await inFrame(session, path, path, options, (frame) => runModule(session, path, frame));
   else await runLines(session, scriptSource(path, options.signal), path, options, path);
 }
 
@@ -170,7 +171,7 @@ function readFailure(error: unknown, name: string): unknown {
 }
 
 /** Imports a module and calls what it exports as `run`, or by default. */
-async function runModule(session: Session, path: string, { parameters = [], signal }: ScriptOptions): Promise<void> {
+async function runModule(session: Session, path: string, frame: ScriptFrame): Promise<void> {
   if (session.options.get('dryrun')) {
     throw new UsageError(`${path} is JavaScript: there is no telling what it would do`, undefined, 'leave -n out');
   }
@@ -185,21 +186,28 @@ async function runModule(session: Session, path: string, { parameters = [], sign
       throw new UsageError(
         `${path} exports no function`,
         undefined,
-        'export async function run({ open, device, session }) { ... }',
+        'export async function run({ device, peek, poke, expect }) { ... }',
       );
     }
     // The module may print by itself: what was answered before it comes first.
     await session.output.flush();
-    const open = (address: string): Promise<unknown> => session.open(address);
-    await unlessAborted(signal, () =>
-      (run as (given: object) => unknown)({ open, device: session.device, session, parameters }),
+    const { withScriptTools } = await import('./script-tools.js');
+    await unlessAborted(frame.options.signal, () =>
+      withScriptTools(session, frame, run as (tools: ScriptTools) => unknown),
     );
   } catch (error) {
-    if (isFailure(error) || error instanceof Interrupted || error instanceof ScriptFailure) throw error;
-    throw JavaScriptError.from(error, path);
+    throw moduleFailure(error, path, frame.line);
   } finally {
     session.namesChanged();
   }
+}
+
+/** What a module failed with, and in which of its lines: the one in the stack, or else the last that called a tool. */
+function moduleFailure(error: unknown, path: string, last: number): unknown {
+  if (error instanceof Interrupted || error instanceof ScriptFailure) return error;
+  if (!isFailure(error)) return JavaScriptError.from(error, path);
+  const line = (error instanceof Error ? lineIn(error.stack ?? '', path) : undefined) ?? last;
+  return line === 0 ? error : new ScriptFailure(`${path}:${line}`, error);
 }
 
 /** When a module was last changed. Importing would wait for ever on a pipe, and names no errno. */

@@ -37,7 +37,8 @@ export interface OpenRequest {
 /** What lasts from one command to the next: devices, variables, options. */
 export class Session implements Names, Environment {
   readonly registry: Registry;
-  readonly output: Output;
+  /** Where answers go; a report of a test puts itself in front of it. */
+  output: Output;
   readonly options = new Options();
   readonly variables = new Map<string, bigint>();
   readonly world: World;

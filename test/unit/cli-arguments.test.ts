@@ -25,6 +25,7 @@ test('no word at all is a prompt without a device', () => {
     readOnly: false,
     dryRun: false,
     keepGoing: false,
+    report: undefined,
     via: undefined,
     timeoutMs: undefined,
     colour: true,
@@ -36,6 +37,11 @@ test('what stands behind -- are the arguments of scripts', () => {
   assert.ok(request.kind === 'session');
   assert.deepEqual([request.device, request.keepGoing], ['sim:edu', false]);
   assert.deepEqual(request.parameters, ['-k', '0x10', '--', 'b c']);
+});
+
+test('a report is asked for by --tap, --junit or both', () => {
+  const request = parseCommandLine(['--tap', '--bail', '--junit', 'a.xml', '-x', 'a.vfio', 'sim:edu']);
+  assert.deepEqual(request.kind === 'session' && request.report, { tap: true, junit: 'a.xml', bail: true });
 });
 
 test('every switch arrives', () => {
@@ -53,6 +59,7 @@ test('every switch arrives', () => {
     readOnly: true,
     dryRun: true,
     keepGoing: true,
+    report: undefined,
     via: 'cdev',
     timeoutMs: 250,
     colour: false,
@@ -99,6 +106,9 @@ test('what is wrong says what to do', () => {
     [['serve', '0000:01:00.0', '--socket', 'x'], /cannot serve/],
     [['--socket', 'x', 'sim:edu'], /--socket is for serve/],
     [[''], /DEVICE is empty/],
+    [['--bail', '-x', 'a', 'sim:edu'], /--bail is for --tap and --junit/],
+    [['--bail', '--tap', '-k', 'sim:edu'], /--bail ends at the first failure, -k goes on/],
+    [['--junit=', 'sim:edu'], /--junit needs a file/],
     [['--', 'sim:edu'], /arguments of a script/, /-x SCRIPT DEVICE --/],
   ];
   for (const [argv, message, hint] of cases) {

@@ -48,3 +48,10 @@ test("README's script runs", async () => {
   assert.match(shown, /^0x5 gives 0x78$/m);
   assert.doesNotMatch(shown, /^0x3 gives/m, 'a round that is left out');
 });
+
+test("README's module runs", async () => {
+  const [, code = ''] = /```js\n(export async function run[^`]*)```/.exec(readFileSync('README.md', 'utf8')) ?? [];
+  const path = join(folder, 'readme.mjs');
+  writeFileSync(path, code);
+  assert.match(await run(path, 'sim:edu', []), /^done after \d+ entries/m);
+});

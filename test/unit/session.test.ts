@@ -345,6 +345,8 @@ test('a module gets the device, and what it throws is its own error with its lin
   writeFileSync(join(folder, 'empty.mjs'), 'export const answer = 42;\n');
   assert.match(String(await failure(() => runScript(session, join(folder, 'empty.mjs')))), /exports no function/);
   writeFileSync(join(folder, 'refused.mjs'), 'export const run = ({ device }) => device.region(0).read32(1);\n');
-  assert.ok((await failure(() => runScript(session, join(folder, 'refused.mjs')))) instanceof VfioError);
+  const refused = await failure(() => runScript(session, join(folder, 'refused.mjs')));
+  assert.ok(refused instanceof ScriptFailure && refused.cause instanceof VfioError);
+  assert.equal(refused.where, `${join(folder, 'refused.mjs')}:1`);
   session.closeAll();
 });

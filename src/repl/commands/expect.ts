@@ -6,7 +6,7 @@ import { defaulted, duration, toggle } from '../arguments.js';
 import { type Comparison, comparison } from '../arguments/comparison.js';
 import { bitsOf, checkWanted, foundText, holds, wantedText } from '../comparison.js';
 import { defineCommand } from '../command.js';
-import { namedBits } from '../named-place.js';
+import { namedBits, nameOf } from '../named-place.js';
 import { ExpectationError } from '../usage-error.js';
 import { cautionAt, refusal } from '../watch-list.js';
 
@@ -16,6 +16,15 @@ function readView({ at }: Comparison, word: number | bigint): ReadView {
   const value = field === undefined ? word : namedBits(field, BigInt(word));
   const named = name === undefined ? {} : { name: field === undefined ? name : `${name}.${field.name}` };
   return { kind: 'read', space: space.name, offset, width, value, ...named };
+}
+
+function notAsWanted(message: string, wanted: Comparison, read: number | bigint): ExpectationError {
+  const actual = foundText(wanted, BigInt(read));
+  return new ExpectationError(message, undefined, {
+    location: nameOf(wanted.at),
+    expected: wantedText(wanted),
+    actual,
+  });
 }
 
 export const commands = [
@@ -43,7 +52,7 @@ export const commands = [
       const view = readView(wanted, read);
       context.session.last = BigInt(view.value);
       if (!context.device.gate.planning && !holds(wanted, BigInt(read))) {
-        throw new ExpectationError(`expected ${wantedText(wanted)}, but it is ${foundText(wanted, BigInt(read))}`);
+        throw notAsWanted(`expected ${wantedText(wanted)}, but it is ${foundText(wanted, BigInt(read))}`, wanted, read);
       }
       return view;
     },
@@ -89,9 +98,8 @@ export const commands = [
       const view = { ...readView(wanted, at.width === 64 ? value : Number(value)), took, reads };
       context.session.last = BigInt(view.value);
       if (matched) return view;
-      throw new ExpectationError(
-        `${wantedText(wanted)} did not come in ${timeoutMs} ms; it is ${foundText(wanted, value)} (${countText(reads, 'read')})`,
-      );
+      const found = `it is ${foundText(wanted, value)} (${countText(reads, 'read')})`;
+      throw notAsWanted(`${wantedText(wanted)} did not come in ${timeoutMs} ms; ${found}`, wanted, value);
     },
   }),
 

@@ -11,12 +11,14 @@ import {
   optionValue,
   rawLine,
   text,
+  toggle,
 } from '../arguments.js';
 import { defineCommand } from '../command.js';
 import { helpView } from '../help.js';
 import { historyPath } from '../history.js';
 import { optionNames } from '../options.js';
 import { runScript, sourceScript } from '../script.js';
+import { UsageError } from '../usage-error.js';
 
 export const commands = [
   defineCommand({
@@ -73,15 +75,34 @@ export const commands = [
     summary: 'run a script: lines of commands (.vfio), or JavaScript (.mjs)',
     details:
       'ARGs are $1, $2 and so on in a .vfio script, $# their number and $0 its path. A module exports async function run({ device, open, ' +
-      'session, parameters }). A script ends at its first error, which names its line.',
+      'session, parameters }). A script ends at its first error, which names its line; with --tap or ' +
+      '--junit it goes on after an expectation that does not hold, and ends with exit code 3. Behind `--`, ARGs may begin with a dash.',
     arguments: { script: file('the script'), parameters: many(text('what $1, $2 and so on stand for', 'ARG')) },
-    flags: {},
+    flags: {
+      tap: toggle('report every expectation in TAP, in place of what the commands show'),
+      junit: optional(file('a file for a report of every expectation, in JUnit XML')),
+      bail: toggle('with --tap and --junit: end at the first expectation that does not hold'),
+    },
     // Each of the script's own commands is refused in a read-only session by what it does itself.
     effect: 'none',
     needs: 'nothing',
-    examples: [{ line: 'run scripts/edu-bringup.vfio', says: 'a script that ships with the tool', device: 'sim:edu' }],
-    async run({ session, signal }, { arguments: { script, parameters } }): Promise<void> {
-      await runScript(session, script, { parameters, signal });
+    examples: [
+      { line: 'run scripts/edu-bringup.vfio', says: 'a script that ships with the tool', device: 'sim:edu' },
+      {
+        line: 'run scripts/edu-soak.vfio 2 --tap --junit /tmp/edu.xml',
+        says: 'a test of two rounds, with reports for a CI',
+        device: 'sim:edu',
+      },
+    ],
+    async run({ session, signal }, { arguments: { script, parameters }, flags: { tap, junit, bail } }): Promise<void> {
+      const run = (): Promise<void> => runScript(session, script, { parameters, signal });
+      if (!tap && junit === undefined) {
+        if (bail)
+          throw new UsageError('--bail is for --tap and --junit: without them a script ends at its first failure');
+        return run();
+      }
+      const { TestReport } = await import('../test-report.js');
+      await TestReport.during(session, { name: script, tap, junit, bail }, run);
     },
   }),
 
