@@ -45,6 +45,10 @@ class CommentedOutput implements Output {
     this.#inner.notice(text);
   }
 
+  live(): void {
+    // A report is no place for what is drawn over.
+  }
+
   progress(text: string | undefined): void {
     this.#inner.progress(text);
   }
