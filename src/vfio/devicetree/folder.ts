@@ -47,7 +47,7 @@ class FolderNode implements DtNode {
 
   #read(name: string): Property | undefined {
     // The kernel adds `name` to every node: no tree that was written has it.
-    if (name === 'name' || name.includes('/')) return undefined;
+    if (name === 'name' || !this.#list().files.includes(name)) return undefined;
     try {
       return new Property(name, readFileSync(join(this.#folder, name)));
     } catch {

@@ -8,6 +8,9 @@ export class DeviceTree {
   /** What is wrong with it, though it could be read. */
   readonly #problems: string[];
   #phandles: Map<number, DtNode> | undefined;
+  #aliases: ReadonlyMap<string, string> | undefined;
+  #labels: ReadonlyMap<string, string> | undefined;
+  #labelsByPath: ReadonlyMap<string, string> | undefined;
 
   constructor(root: DtNode, origin: string, problems: readonly string[] = []) {
     this.root = root;
@@ -41,12 +44,20 @@ export class DeviceTree {
 
   /** Aliases with the paths that they stand for. */
   get aliases(): ReadonlyMap<string, string> {
-    return this.#names('/aliases');
+    this.#aliases ??= this.#names('/aliases');
+    return this.#aliases;
   }
 
   /** The labels of the source, where the tree was made with them (dtc -@), with their paths. */
   get labels(): ReadonlyMap<string, string> {
-    return this.#names('/__symbols__');
+    this.#labels ??= this.#names('/__symbols__');
+    return this.#labels;
+  }
+
+  /** The label of a node, where the tree has labels. */
+  labelOf(node: DtNode): string | undefined {
+    this.#labelsByPath ??= new Map([...this.labels].map(([label, path]) => [path, label]));
+    return this.#labelsByPath.get(node.path);
   }
 
   /** The first node that has this phandle. */

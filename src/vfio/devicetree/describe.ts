@@ -1,0 +1,89 @@
+import { type Ranges, type Reg, rangesOf, regOf } from './address.js';
+import { deviceNameOf } from './device-name.js';
+import { type DmaFacts, dmaOf } from './dma.js';
+import { type Interrupts, interruptsOf } from './interrupt.js';
+import { disabledBy, type DtNode, statusOf } from './node.js';
+import type { Property } from './property.js';
+import { idMapOf, type MapEntry, type Reference, referencesOf } from './reference.js';
+import type { DeviceTree } from './tree.js';
+
+/** A node with all that is known of its properties, decoded. What cannot be decoded says why in its place. */
+export interface NodeDescription {
+  readonly tree: DeviceTree;
+  readonly node: DtNode;
+  readonly path: string;
+  /** What the kernel would call the platform or AMBA device that it makes of the node. */
+  readonly deviceName: string;
+  readonly label?: string;
+  readonly aliases: readonly string[];
+  readonly compatible: readonly string[];
+  readonly status: string;
+  /** The path of the ancestor that is disabled, so that the kernel looks at nothing below it. */
+  readonly disabledBy?: string;
+  readonly reg?: Reg;
+  /** By index of `reg`; undefined where an entry has none. */
+  readonly regNames: readonly (string | undefined)[];
+  readonly interrupts?: Interrupts;
+  readonly references: readonly Reference[];
+  readonly iommuMap?: readonly MapEntry[];
+  readonly msiMap?: readonly MapEntry[];
+  readonly dma: DmaFacts;
+  /** What its addresses mean above it, where it is a bus. */
+  readonly ranges?: Ranges;
+  /** The properties that none of the above comes from. */
+  readonly others: readonly Property[];
+}
+
+/** Properties that are decoded elsewhere in the description, or say nothing but what the tree needs for itself. */
+const decoded: ReadonlySet<string> = new Set([
+  'compatible',
+  'status',
+  'reg',
+  'reg-names',
+  'interrupts',
+  'interrupts-extended',
+  'interrupt-names',
+  'iommu-map',
+  'msi-map',
+  'dma-coherent',
+  'dma-noncoherent',
+  'ranges',
+  'phandle',
+  'linux,phandle',
+]);
+
+export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
+  const reg = regOf(node);
+  const interrupts = interruptsOf(tree, node);
+  const references = referencesOf(tree, node);
+  const referring = new Set(references.map(({ property }) => property));
+  const namesOfReferences = new Set([...referring].map((name) => `${name.replace(/s$/, '')}-names`));
+  const label = tree.labelOf(node);
+  const disabled = disabledBy(node);
+  const iommuMap = idMapOf(tree, node, 'iommu-map');
+  const msiMap = idMapOf(tree, node, 'msi-map');
+  const isBus = node.property('ranges') !== undefined;
+  return {
+    tree,
+    node,
+    path: node.path,
+    deviceName: deviceNameOf(node),
+    ...(label !== undefined && { label }),
+    aliases: [...tree.aliases].filter(([, path]) => path === node.path).map(([alias]) => alias),
+    compatible: node.property('compatible')?.strings ?? [],
+    status: statusOf(node),
+    ...(disabled !== undefined && disabled !== node && { disabledBy: disabled.path }),
+    ...(reg !== undefined && { reg }),
+    regNames: node.property('reg-names')?.strings.map((name) => (name === '' ? undefined : name)) ?? [],
+    ...(interrupts !== undefined && { interrupts }),
+    references,
+    ...(iommuMap !== undefined && { iommuMap }),
+    ...(msiMap !== undefined && { msiMap }),
+    dma: dmaOf(node),
+    ...(isBus && { ranges: rangesOf(node) }),
+    others: node.properties.filter(
+      ({ name }) =>
+        !decoded.has(name) && !referring.has(name) && !namesOfReferences.has(name) && name !== 'pinctrl-names',
+    ),
+  };
+}
