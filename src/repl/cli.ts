@@ -25,6 +25,8 @@ export interface SessionRequest {
   /** A report of every expectation, if one is wanted. */
   readonly report: { readonly tap: boolean; readonly junit: string | undefined; readonly bail: boolean } | undefined;
   readonly via: 'group' | 'cdev' | undefined;
+  /** The file of a device tree blob to use in place of the kernel's. */
+  readonly dtb: string | undefined;
   /** Milliseconds. */
   readonly timeoutMs: number | undefined;
   readonly colour: boolean;
@@ -57,6 +59,7 @@ const options = {
   junit: { type: 'string', label: 'FILE', says: 'write a report of every expectation in JUnit XML' },
   bail: { type: 'boolean', says: 'with --tap and --junit: end at the first expectation that does not hold' },
   via: { type: 'string', label: 'group|cdev', says: "the kernel's way in; by default cdev where there is /dev/iommu" },
+  dtb: { type: 'string', label: 'FILE', says: "the device tree to find the device in; by default the kernel's" },
   timeout: { type: 'string', label: 'DURATION', says: 'how long a vfio-user server may take to answer (5s)' },
   'no-color': { type: 'boolean', says: 'no colours; so does NO_COLOR' },
   socket: { type: 'string', label: 'PATH', says: 'with serve: the socket to make' },
@@ -68,7 +71,7 @@ type OptionKey = keyof typeof options;
 const optionKeys = Object.keys(options) as OptionKey[];
 
 /** Commands that the shell can give as words of their own, since they need no device to be open: `vfiodbg doctor 01:00.0`. */
-const shellCommands: ReadonlySet<string> = new Set(['devices', 'list', 'doctor', 'bind', 'release']);
+const shellCommands: ReadonlySet<string> = new Set(['devices', 'list', 'doctor', 'bind', 'release', 'dt']);
 
 /** Reads the command line. Throws UsageError; what it underlines is the command line as typed, joined by spaces. */
 export function parseCommandLine(argv: readonly string[]): Request {
@@ -133,6 +136,7 @@ export function parseCommandLine(argv: readonly string[]): Request {
     keepGoing: values.has('keep-going'),
     report: reportOf(values),
     via: viaOf(values.get('via')),
+    dtb: values.get('dtb'),
     timeoutMs: timeoutOf(values.get('timeout')),
     colour: !values.has('no-color'),
   };

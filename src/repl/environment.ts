@@ -56,6 +56,8 @@ export interface World {
   optionChoices(name: string): readonly string[];
   /** Addresses from sysfs and the simulator's names. */
   deviceNames(): readonly string[];
+  /** The blob that device trees are looked up in (the option dtb); 'kernel' is the running kernel's tree. */
+  readonly deviceTree: string;
   /** What lies in `folder`; folders end with a slash. Empty where it cannot be listed. */
   files(folder: string): readonly string[];
 }

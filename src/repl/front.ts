@@ -67,6 +67,7 @@ class Front {
     options.set('dryrun', request.dryRun);
     options.set('json', request.json);
     options.set('js', request.js);
+    if (request.dtb !== undefined) options.set('dtb', request.dtb);
     if (!request.colour) options.set('color', 'never');
     if (request.timeoutMs !== undefined) options.set('timeout', request.timeoutMs);
     process.on('uncaughtException', (error) => void this.#uncaught(error));

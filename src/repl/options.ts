@@ -1,3 +1,4 @@
+import { KERNELS_TREE } from './kernels-tree.js';
 import { parseDuration } from './duration.js';
 import { didYouMean } from './did-you-mean.js';
 import { clip } from './number.js';
@@ -39,6 +40,16 @@ function oneOf<const W extends string>(choices: readonly W[]): OptionType<W> {
   };
 }
 
+/** A file, or a word that stands for what there is without one. */
+function fileOr(word: string): OptionType<string> {
+  return {
+    label: `FILE|${word}`,
+    choices: [word],
+    parse: (text) => (text === '' ? undefined : text),
+    format: (value) => value,
+  };
+}
+
 interface OptionDeclaration<T> {
   readonly type: OptionType<T>;
   readonly fallback: T;
@@ -55,6 +66,7 @@ const declarations = {
   mmap: declare(onOff, true, 'access mappable windows by loads and stores; off keeps to the file or message path'),
   notify: declare(onOff, true, 'announce interrupts and other events above the prompt'),
   timeout: declare(milliseconds, 5000, 'how long a vfio-user server may take to answer, from the next open on'),
+  dtb: declare(fileOr(KERNELS_TREE), KERNELS_TREE, "the device tree to find devices in: a blob, or the kernel's own"),
   color: declare(oneOf(['auto', 'always', 'never']), 'auto', 'colours: auto is on a terminal without NO_COLOR'),
   json: declare(onOff, false, 'print each answer as one line of JSON'),
   js: declare(onOff, false, 'print the JavaScript that does the same, and do nothing'),

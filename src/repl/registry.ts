@@ -29,9 +29,12 @@ export class Registry {
   /** First words, with the second words that follow each. */
   readonly #heads = new Map<string, string[]>();
   readonly #loaded = new Map<string, Command>();
+  /** First words with followers whose own command takes arguments as well. */
+  readonly #takesArguments = new Set<string>();
 
   constructor(modules: readonly CommandModule[]) {
     for (const module of modules) {
+      for (const name of module.takesArguments ?? []) this.#takesArguments.add(name);
       for (const [name, ...aliases] of module.names) {
         for (const typed of [name, ...aliases]) this.#add({ typed, name, module });
       }
@@ -97,9 +100,9 @@ export class Registry {
       }
     }
     const hint = `${head} has ${tails.join(', ')}`;
-    // A command with followers takes no arguments of its own: what stands there is a follower that is spelled wrong.
-    if (this.#entries.has(head) && (second === undefined || tails.length === 0 || second.text.startsWith('-')))
-      return this.#found(head, 1);
+    // Most commands with followers take no arguments of their own: what stands there is a follower that is spelled wrong.
+    const isOne = second === undefined || tails.length === 0 || second.text.startsWith('-');
+    if (this.#entries.has(head) && (isOne || this.#takesArguments.has(head))) return this.#found(head, 1);
     if (second === undefined) return fail(line, first, `"${head}" needs a second word`, hint);
     return fail(line, second, `${head} has no "${clip(second.text)}"`, didYouMean(second.text, tails) ?? hint);
   }

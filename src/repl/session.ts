@@ -1,3 +1,4 @@
+import { type Roots, systemRoots } from '../vfio/bus/roots.js';
 import type { Device } from '../vfio/device.js';
 import { VfioError } from '../vfio/errors.js';
 import { type HappeningKind, Journal } from '../vfio/journal.js';
@@ -6,6 +7,7 @@ import type { Space } from '../vfio/space.js';
 import type { Location } from './arguments/location.js';
 import type { BlockOptions } from './block-run.js';
 import type { CheckSink } from './check.js';
+import { attachNode, givenTree } from './device-node.js';
 import type { Environment, Names, PathStep, RegisterPlace, World } from './environment.js';
 import { IrqAnnouncer } from './irq-announcer.js';
 import { UnknownInDryRun } from './interrupted.js';
@@ -42,6 +44,8 @@ export class Session implements Names, Environment {
   readonly options = new Options();
   readonly variables = new Map<string, bigint>();
   readonly world: World;
+  /** Where the kernel's file trees are. */
+  roots: Roots = systemRoots;
   /** The scripts that are running, the innermost last. */
   readonly scripts: ScriptFrame[] = [];
   /** Blocks that are running. */
@@ -95,6 +99,7 @@ export class Session implements Names, Environment {
       this.#turnTo(known);
       return known;
     }
+    const given = await givenTree(this);
     const { openDevice } = await import('../vfio/open.js');
     const device = await openDevice(address, {
       readOnly: this.options.get('readonly'),
@@ -104,6 +109,7 @@ export class Session implements Names, Environment {
       ...(this.#past !== undefined && { journal: continued(this.#past) }),
     });
     this.adopt(device);
+    await attachNode(this, device, given);
     return device;
   }
 

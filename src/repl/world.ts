@@ -3,6 +3,7 @@ import { findRegister } from '../vfio/registers/lookup.js';
 import { modelNames } from '../vfio/sim/catalog.js';
 import { expandHome } from './arguments/text.js';
 import type { World } from './environment.js';
+import { KERNELS_TREE } from './kernels-tree.js';
 import { optionNames } from './options.js';
 import { registerCandidates } from './register-completion.js';
 import type { Session } from './session.js';
@@ -35,6 +36,10 @@ export function worldOf(session: Session): World {
     optionNames,
     optionChoices: (name) => session.options.choices(name),
     deviceNames: () => [...modelNames.map((name) => `sim:${name}`), ...busFolders.flatMap(list)],
+    get deviceTree() {
+      const path = session.options.get('dtb');
+      return path === KERNELS_TREE ? path : expandHome(path);
+    },
     files: listFolder,
   };
 }

@@ -27,6 +27,7 @@ test('no word at all is a prompt without a device', () => {
     keepGoing: false,
     report: undefined,
     via: undefined,
+    dtb: undefined,
     timeoutMs: undefined,
     colour: true,
   });
@@ -46,7 +47,7 @@ test('a report is asked for by --tap, --junit or both', () => {
 
 test('every switch arrives', () => {
   const request = parseCommandLine(
-    '-i -n -k --json --js --read-only --no-color --via cdev --timeout 250ms 0000:01:00.0'.split(' '),
+    '-i -n -k --json --js --read-only --no-color --via cdev --dtb board.dtb --timeout 250ms 0000:01:00.0'.split(' '),
   );
   assert.deepEqual(request, {
     kind: 'session',
@@ -61,6 +62,7 @@ test('every switch arrives', () => {
     keepGoing: true,
     report: undefined,
     via: 'cdev',
+    dtb: 'board.dtb',
     timeoutMs: 250,
     colour: false,
   });
@@ -125,7 +127,19 @@ test('what is wrong says what to do', () => {
 });
 
 test('--help speaks of every option', () => {
-  for (const option of ['-c', '-x', '-i', '--json', '--read-only', '-n', '-k', '--via', '--socket', '--version']) {
+  for (const option of [
+    '-c',
+    '-x',
+    '-i',
+    '--json',
+    '--read-only',
+    '-n',
+    '-k',
+    '--via',
+    '--dtb',
+    '--socket',
+    '--version',
+  ]) {
     assert.ok(commandLineHelp().includes(option), option);
   }
   for (const line of commandLineHelp().split('\n')) assert.ok(line.length <= 120, line);

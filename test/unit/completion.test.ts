@@ -31,6 +31,7 @@ const source: CompletionSource = {
     optionNames,
     optionChoices: (name) => options.choices(name),
     deviceNames: () => ['sim:edu', 'sim:sram', '0000:01:00.0'],
+    deviceTree: 'kernel',
     files: (folder) => folders[folder] ?? [],
   },
 };

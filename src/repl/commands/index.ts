@@ -8,6 +8,8 @@ export interface CommandModule {
   readonly names: readonly (readonly [name: string, ...aliases: string[]])[];
   /** At the prompt too they are typed in full: a beginning that names another command goes on to do so. */
   readonly inFull?: boolean;
+  /** Commands that others follow on ('dt' with 'dt tree') and that take arguments all the same: what is no follower is one. */
+  readonly takesArguments?: readonly string[];
   load(): Promise<{ readonly commands: readonly Command[] }>;
 }
 
@@ -47,6 +49,7 @@ export const commandModules: readonly CommandModule[] = [
     load: () => import('./dma.js'),
   },
   { names: [['doctor']], load: () => import('./doctor.js') },
+  { names: [['dt'], ['dt tree'], ['dt use']], takesArguments: ['dt'], load: () => import('./dt.js') },
   { names: [['echo']], load: () => import('./echo.js') },
   { names: [['expect'], ['wait'], ['sleep']], load: () => import('./expect.js') },
   {

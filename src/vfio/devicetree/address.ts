@@ -206,8 +206,8 @@ export function regOf(node: DtNode): Reg | undefined {
     const bytes = cells.size === 0 ? undefined : numberOf(size);
     return { index, bus: at, size: bytes, translated: translate(bus, at, bytes) };
   });
-  const odd = problem ?? cells.problem;
-  return { entries: list, cells, ...(odd !== undefined && { problem: odd }) };
+  const odd = [problem, cells.problem].filter((one) => one !== undefined).join('; ');
+  return { entries: list, cells, ...(odd !== '' && { problem: odd }) };
 }
 
 /** What the processor sees at `address` of `bus`. `size` is how many bytes are meant; undefined where there is no such thing. */

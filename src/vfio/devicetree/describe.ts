@@ -1,7 +1,7 @@
 import { type Ranges, type Reg, rangesOf, regOf } from './address.js';
 import { deviceNameOf } from './device-name.js';
 import { type DmaFacts, dmaOf } from './dma.js';
-import { type Interrupts, interruptsOf } from './interrupt.js';
+import { type Interrupts, interruptMapOf, interruptsOf, type MappedInterrupt } from './interrupt.js';
 import { disabledBy, type DtNode, statusOf } from './node.js';
 import type { Property } from './property.js';
 import { idMapOf, type MapEntry, type Reference, referencesOf } from './reference.js';
@@ -24,12 +24,15 @@ export interface NodeDescription {
   /** By index of `reg`; undefined where an entry has none. */
   readonly regNames: readonly (string | undefined)[];
   readonly interrupts?: Interrupts;
+  readonly interruptMap?: { readonly entries: readonly MappedInterrupt[]; readonly problem?: string };
   readonly references: readonly Reference[];
   readonly iommuMap?: readonly MapEntry[];
   readonly msiMap?: readonly MapEntry[];
   readonly dma: DmaFacts;
   /** What its addresses mean above it, where it is a bus. */
   readonly ranges?: Ranges;
+  /** What a DMA address of its devices is above it. */
+  readonly dmaRanges?: Ranges;
   /** The properties that none of the above comes from. */
   readonly others: readonly Property[];
 }
@@ -43,11 +46,14 @@ const decoded: ReadonlySet<string> = new Set([
   'interrupts',
   'interrupts-extended',
   'interrupt-names',
+  'interrupt-map',
+  'interrupt-map-mask',
   'iommu-map',
   'msi-map',
   'dma-coherent',
   'dma-noncoherent',
   'ranges',
+  'dma-ranges',
   'phandle',
   'linux,phandle',
 ]);
@@ -63,6 +69,8 @@ export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
   const iommuMap = idMapOf(tree, node, 'iommu-map');
   const msiMap = idMapOf(tree, node, 'msi-map');
   const isBus = node.property('ranges') !== undefined;
+  const isDmaBus = node.property('dma-ranges') !== undefined;
+  const interruptMap = interruptMapOf(tree, node);
   return {
     tree,
     node,
@@ -76,11 +84,13 @@ export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
     ...(reg !== undefined && { reg }),
     regNames: node.property('reg-names')?.strings.map((name) => (name === '' ? undefined : name)) ?? [],
     ...(interrupts !== undefined && { interrupts }),
+    ...(interruptMap !== undefined && { interruptMap }),
     references,
     ...(iommuMap !== undefined && { iommuMap }),
     ...(msiMap !== undefined && { msiMap }),
     dma: dmaOf(node),
     ...(isBus && { ranges: rangesOf(node) }),
+    ...(isDmaBus && { dmaRanges: rangesOf(node, 'dma-ranges') }),
     others: node.properties.filter(
       ({ name }) =>
         !decoded.has(name) && !referring.has(name) && !namesOfReferences.has(name) && name !== 'pinctrl-names',

@@ -68,7 +68,7 @@ export function interruptsOf(tree: DeviceTree, node: DtNode): Interrupts | undef
   const entries = raws.map((raw, index) => ({
     index,
     ...(names[index] !== undefined && names[index] !== '' && { name: names[index] }),
-    ...resolve(tree, node, raw),
+    ...resolve(tree, node.property('reg')?.cells ?? [], raw),
   }));
   const surplus =
     problem === undefined && names.length > entries.length
@@ -148,12 +148,26 @@ function interruptCells(controller: DtNode): number | string {
   return count <= MOST_CELLS ? count : `#interrupt-cells of ${controller.path} is ${count}`;
 }
 
-/** Follows an interrupt to its controller, through interrupt-maps. */
-function resolve(tree: DeviceTree, node: DtNode, raw: Raw): Omit<Interrupt, 'index' | 'name'> {
+/**
+ * The interrupt of a pin (1 is INTA) of a PCI device right below a host bridge, which the bridge's interrupt-map names; undefined where the
+ * bridge has none. `devfn` is the device's number and function. Source: drivers/pci/of.c, of_irq_parse_pci().
+ */
+export function pinInterrupt(
+  tree: DeviceTree,
+  bridge: DtNode,
+  devfn: number,
+  pin: number,
+): Omit<Interrupt, 'index' | 'name'> | undefined {
+  if (bridge.property('interrupt-map') === undefined) return undefined;
+  return resolve(tree, [devfn << 8, 0, 0], { parent: bridge, cells: [pin] });
+}
+
+/** Follows an interrupt to its controller, through interrupt-maps, which go by the unit address as well. */
+function resolve(tree: DeviceTree, unit: readonly number[], raw: Raw): Omit<Interrupt, 'index' | 'name'> {
   const maps: string[] = [];
   let controller = raw.parent;
   let cells = raw.cells;
-  let address: readonly number[] = node.property('reg')?.cells ?? [];
+  let address = unit;
   for (let step = 0; step < LONGEST_WAY; step += 1) {
     const map = controller.property('interrupt-map');
     const isController = controller.property('interrupt-controller') !== undefined;
@@ -170,9 +184,7 @@ function resolve(tree: DeviceTree, node: DtNode, raw: Raw): Omit<Interrupt, 'ind
     const next = mapped(tree, controller, address, cells);
     if (typeof next === 'string') return failed(raw, maps, next);
     if (next.parent === controller) return arrived(tree, raw, controller, next.cells, maps);
-    controller = next.parent;
-    cells = next.cells;
-    address = next.address;
+    ({ parent: controller, cells, address } = next);
   }
   return failed(
     raw,
@@ -214,43 +226,85 @@ function addressCells(node: DtNode): number {
   return DEFAULT_ADDRESS_CELLS;
 }
 
+/** One entry of an interrupt-map: what comes in, and what it becomes. */
+interface MapEntry {
+  /** Unit address and interrupt, as they are compared under the mask. */
+  readonly key: readonly number[];
+  readonly parent: DtNode;
+  readonly address: readonly number[];
+  readonly cells: readonly number[];
+}
+
+/** The entries of an interrupt-map; the last one says what is wrong, where something is. */
+function* mapEntries(tree: DeviceTree, nexus: DtNode, size: number): Generator<MapEntry | string> {
+  const map = nexus.property('interrupt-map')?.cells ?? [];
+  let entries = 0;
+  for (let at = 0; at < map.length; entries += 1) {
+    if (entries === MOST_ENTRIES) return yield `interrupt-map of ${nexus.path} has more than ${MOST_ENTRIES} entries`;
+    const key = map.slice(at, at + size);
+    at += size;
+    const phandle = map[at];
+    if (phandle === undefined) return yield `interrupt-map of ${nexus.path} ends within an entry`;
+    const parent = tree.byPhandle(phandle);
+    if (parent === undefined)
+      return yield `interrupt-map of ${nexus.path}: no node has phandle 0x${phandle.toString(16)}`;
+    at += 1;
+    const count = interruptCells(parent);
+    if (typeof count === 'string') return yield `interrupt-map of ${nexus.path}: ${count}`;
+    const addresses = parent.property('#address-cells')?.u32 ?? 0;
+    if (addresses > MOST_CELLS) return yield `#address-cells of ${parent.path} is ${addresses}`;
+    if (at + addresses + count > map.length) return yield `interrupt-map of ${nexus.path} ends within an entry`;
+    yield {
+      key,
+      parent,
+      address: map.slice(at, at + addresses),
+      cells: map.slice(at + addresses, at + addresses + count),
+    };
+    at += addresses + count;
+  }
+  return undefined;
+}
+
 /** The entry of the interrupt-map of `nexus` for a unit address and cells. A string says why there is none. */
 function mapped(
   tree: DeviceTree,
   nexus: DtNode,
   address: readonly number[],
   cells: readonly number[],
-): { readonly parent: DtNode; readonly cells: readonly number[]; readonly address: readonly number[] } | string {
+): MapEntry | string {
   const size = addressCells(nexus);
   if (size > MOST_CELLS) return `#address-cells of ${nexus.path} is ${size}`;
   const unit = [...Array.from({ length: size }, (_, index) => address[index] ?? 0), ...cells];
   const mask = nexus.property('interrupt-map-mask')?.cells ?? [];
-  const map = nexus.property('interrupt-map')?.cells ?? [];
-  let entries = 0;
-  for (let at = 0; at < map.length; entries += 1) {
-    if (entries === MOST_ENTRIES) return `interrupt-map of ${nexus.path} has more than ${MOST_ENTRIES} entries`;
-    const key = map.slice(at, at + unit.length);
-    at += unit.length;
-    const phandle = map[at];
-    if (phandle === undefined) return `interrupt-map of ${nexus.path} ends within an entry`;
-    const parent = tree.byPhandle(phandle);
-    if (parent === undefined) return `interrupt-map of ${nexus.path}: no node has phandle 0x${phandle.toString(16)}`;
-    at += 1;
-    const count = interruptCells(parent);
-    if (typeof count === 'string') return `interrupt-map of ${nexus.path}: ${count}`;
-    const addresses = parent.property('#address-cells')?.u32 ?? 0;
-    if (addresses > MOST_CELLS) return `#address-cells of ${parent.path} is ${addresses}`;
-    if (at + addresses + count > map.length) return `interrupt-map of ${nexus.path} ends within an entry`;
-    const isIt = unit.every((cell, index) => ((cell ^ (key[index] ?? 0)) & (mask[index] ?? 0xffffffff)) === 0);
-    if (isIt) {
-      return {
-        parent,
-        address: map.slice(at, at + addresses),
-        cells: map.slice(at + addresses, at + addresses + count),
-      };
-    }
-    at += addresses + count;
+  for (const entry of mapEntries(tree, nexus, unit.length)) {
+    if (typeof entry === 'string') return entry;
+    const { key } = entry;
+    if (unit.every((cell, index) => ((cell ^ (key[index] ?? 0)) & (mask[index] ?? 0xffffffff)) === 0)) return entry;
   }
-  const wanted = unit.map((cell) => `0x${cell.toString(16)}`).join(' ');
-  return `no entry of interrupt-map of ${nexus.path} fits ${wanted}`;
+  return `no entry of interrupt-map of ${nexus.path} fits ${unit.map((cell) => `0x${cell.toString(16)}`).join(' ')}`;
+}
+
+/** An entry of an interrupt-map as it is listed: the unit address and the interrupt that come in, and where they end. */
+export interface MappedInterrupt extends Omit<Interrupt, 'index' | 'name'> {
+  readonly unit: readonly number[];
+}
+
+/** The interrupt-map of a node, each entry followed to its controller; undefined where it has none. */
+export function interruptMapOf(
+  tree: DeviceTree,
+  nexus: DtNode,
+): { readonly entries: readonly MappedInterrupt[]; readonly problem?: string } | undefined {
+  if (nexus.property('interrupt-map') === undefined) return undefined;
+  const size = addressCells(nexus);
+  const count = interruptCells(nexus);
+  if (typeof count === 'string') return { entries: [], problem: count };
+  if (size > MOST_CELLS) return { entries: [], problem: `#address-cells of ${nexus.path} is ${size}` };
+  const entries: MappedInterrupt[] = [];
+  for (const entry of mapEntries(tree, nexus, size + count)) {
+    if (typeof entry === 'string') return { entries, problem: entry };
+    const { key, parent, address, cells } = entry;
+    const { maps, ...end } = resolve(tree, address, { parent, cells });
+    entries.push({ ...end, unit: key.slice(0, size), cells: key.slice(size), maps });
+  }
+  return { entries };
 }

@@ -89,7 +89,7 @@ const shapes: Readonly<Record<string, Shape>> = {
 function shapeOf({ name }: Property): Shape | undefined {
   if (Object.hasOwn(shapes, name)) return shapes[name];
   if (/^pinctrl-\d+$/.test(name)) return {};
-  if (/-supply$/.test(name)) return {};
+  if (name.endsWith('-supply')) return {};
   // 'ngpios', 'nr-gpios' and the like are numbers.
   if (/(?:^|-)gpios?$/.test(name) && !/(?:^|[,-])nr-gpios$/.test(name)) return { cells: '#gpio-cells' };
   return undefined;

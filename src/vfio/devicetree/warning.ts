@@ -72,7 +72,9 @@ export type IommuLink =
  * the IOMMU that it names is disabled.
  */
 export function iommuLink(tree: DeviceTree, node: DtNode): IommuLink {
-  const name = node.property('iommu-map') === undefined ? 'iommus' : 'iommu-map';
+  // Freescale's PAMU is named in a way of its own.
+  const names = ['iommu-map', 'fsl,iommu-parent', 'iommus'] as const;
+  const name = names.find((one) => node.property(one) !== undefined) ?? 'iommus';
   const property = node.property(name);
   const all = [...tree.nodes()].filter((one) => one.property('#iommu-cells') !== undefined);
   if (property === undefined) {
@@ -88,7 +90,7 @@ export function iommuLink(tree: DeviceTree, node: DtNode): IommuLink {
       .join(' or ')} translates it, the node needs ${wanted} = <&iommu ID>`;
     return { kind: 'none', why: `${node.path} has no ${wanted}`, hint };
   }
-  const phandles = name === 'iommus' ? referencesIn(tree, node, name) : undefined;
+  const phandles = name === 'iommu-map' ? undefined : referencesIn(tree, node, name);
   const targets =
     phandles?.map(({ target, problem }) => ({ target, problem })) ??
     mapTargets(tree, property.cells).map((target) => ({

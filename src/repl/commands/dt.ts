@@ -1,0 +1,317 @@
+import { type BusDevice, findDevice, isVfioBound } from '../../vfio/bus/bus-device.js';
+import { systemRoots } from '../../vfio/bus/roots.js';
+import { regOf } from '../../vfio/devicetree/address.js';
+import { attach, attachmentOf, busDeviceOf, matchingOf } from '../../vfio/devicetree/attach.js';
+import { describeNode } from '../../vfio/devicetree/describe.js';
+import { nodeNamed } from '../../vfio/devicetree/device-name.js';
+import { readTreeFile } from '../../vfio/devicetree/file.js';
+import { liveTree } from '../../vfio/devicetree/folder.js';
+import { lookUp } from '../../vfio/devicetree/lookup.js';
+import { type DtNode, statusOf } from '../../vfio/devicetree/node.js';
+import { acpiOf, nodeOfDevice } from '../../vfio/devicetree/of-node.js';
+import { pciFacts } from '../../vfio/devicetree/pci.js';
+import { resourcesOf } from '../../vfio/devicetree/resource.js';
+import type { DeviceTree } from '../../vfio/devicetree/tree.js';
+import { iommuLink, powerWarnings, type Warning } from '../../vfio/devicetree/warning.js';
+import type { Device } from '../../vfio/device.js';
+import { VfioError } from '../../vfio/errors.js';
+import { acpiView } from '../../views/acpi-view.js';
+import { type NodeContext, nodeView } from '../../views/device-tree-view.js';
+import type { View } from '../../views/view.js';
+import { file, integer, optional, toggle } from '../arguments.js';
+import { treeNode } from '../arguments/tree-node.js';
+import { type Context, defineCommand } from '../command.js';
+import { announce, givenTree } from '../device-node.js';
+import type { World } from '../environment.js';
+import { KERNELS_TREE } from '../kernels-tree.js';
+import type { Session } from '../session.js';
+
+/** Lines of `dt tree` that are shown: a hostile tree would have a hundred thousand. */
+const MOST_NODES = 10_000;
+
+/** What `dt` was asked about: a node, with the device that it is of as far as there is one. */
+interface Subject {
+  readonly tree: DeviceTree;
+  readonly node: DtNode;
+  /** The device above whose node it is, where the one asked about has none of its own. */
+  readonly of?: string;
+  readonly bus?: BusDevice;
+  readonly open?: Device;
+}
+
+const dtb = optional(file('a device tree blob to look into, in place of the one that the kernel has'));
+
+/** The tree that a command looks into: that of --dtb, of the option dtb, or the kernel's; undefined where the kernel has none. */
+async function treeFor(session: Session, path: string | undefined): Promise<DeviceTree | undefined> {
+  return path === undefined ? ((await givenTree(session)) ?? liveTree(session.roots)) : readTreeFile(path);
+}
+
+function requireTree(tree: DeviceTree | undefined): DeviceTree {
+  if (tree !== undefined) return tree;
+  throw new VfioError({
+    kind: 'absent',
+    operation: 'look into the device tree',
+    why: 'the running kernel has none (no /sys/firmware/devicetree/base): the machine is described by ACPI, or not at all',
+    hint: '--dtb FILE gives a blob',
+  });
+}
+
+/** The tree that Tab looks into. What cannot be read has no candidates. */
+function treeForTab(world: World): DeviceTree | undefined {
+  try {
+    const path = world.deviceTree;
+    return path === KERNELS_TREE ? liveTree(systemRoots) : readTreeFile(path);
+  } catch (error) {
+    if (error instanceof VfioError) return undefined;
+    throw error;
+  }
+}
+
+/** What `text` is about, a device of this machine first; the open device where nothing is said. Undefined: there is no node, but ACPI may know. */
+function subjectOf(
+  session: Session,
+  tree: DeviceTree | undefined,
+  text: string | undefined,
+  isGiven: boolean,
+): Subject | BusDevice {
+  const { roots } = session;
+  const open = text === undefined ? session.requireDevice() : session.devices.find(({ name }) => name === text);
+  if (open !== undefined) return subjectOfOpen(session, tree, open, isGiven);
+  const bus = text === undefined || text.startsWith('/') ? undefined : knownDevice(session, text);
+  if (bus !== undefined && !isGiven) {
+    const found = tree === undefined ? undefined : nodeOfDevice(tree, bus, roots);
+    return tree === undefined || found === undefined ? bus : { tree, bus, ...found };
+  }
+  const node = lookUp(requireTree(tree), text ?? '', roots);
+  const device = session.devices.find((one) => isNodeOf(one, requireTree(tree), node));
+  return { tree: requireTree(tree), node, ...(device !== undefined && { open: device }) };
+}
+
+function subjectOfOpen(
+  session: Session,
+  tree: DeviceTree | undefined,
+  open: Device,
+  isGiven: boolean,
+): Subject | BusDevice {
+  const attachment = attachmentOf(open);
+  const bus = busDeviceOf(open, session.roots);
+  const about = bus === undefined ? { open } : { open, bus };
+  if (attachment !== undefined && (!isGiven || attachment.tree.origin === tree?.origin))
+    return { tree: attachment.tree, node: attachment.node, ...about };
+  if (isGiven) {
+    const node = nodeNamed(requireTree(tree), open.name);
+    if (node !== undefined) return { tree: requireTree(tree), node, ...about };
+    throw new VfioError({
+      kind: 'absent',
+      operation: `find the node of ${open.name}`,
+      why: `no node of ${tree?.origin ?? ''} becomes a device of that name`,
+      hint: 'dt use NODE says which it is; dt tree lists them',
+    });
+  }
+  const found = bus === undefined || tree === undefined ? undefined : nodeOfDevice(tree, bus, session.roots);
+  if (found !== undefined && tree !== undefined) return { tree, ...found, ...about };
+  if (bus !== undefined) return bus;
+  throw new VfioError({
+    kind: 'absent',
+    operation: `find the node of ${open.name}`,
+    why: 'it is no device of this machine, so nothing says which node is its',
+    hint: 'dt use NODE --dtb FILE says which it is; dt NODE shows any other',
+  });
+}
+
+function isNodeOf(device: Device, tree: DeviceTree, node: DtNode): boolean {
+  const attachment = attachmentOf(device);
+  return attachment?.node.path === node.path && attachment.tree.origin === tree.origin;
+}
+
+function knownDevice(session: Session, text: string): BusDevice | undefined {
+  try {
+    return findDevice(text, session.roots);
+  } catch (error) {
+    if (error instanceof VfioError && error.kind === 'absent') return undefined;
+    throw error;
+  }
+}
+
+function showSubject(session: Session, subject: Subject, whole: boolean): View {
+  const { tree, node, of, bus, open } = subject;
+  const context: NodeContext = {
+    whole,
+    warnings: warningsOf(subject),
+    ...(open !== undefined &&
+      of === undefined && {
+        device: {
+          name: open.name,
+          matching: matchingOf(open, tree, node, session.roots),
+          names: attachmentOf(open)?.names ?? [],
+        },
+      }),
+    ...(bus?.bus === 'pci' && {
+      pci: { name: bus.name, facts: pciFacts(tree, node, bus, resourcesOf(bus, session.roots)) },
+    }),
+  };
+  const view = nodeView(describeNode(tree, node), context);
+  if (of === undefined) return view;
+  const line = `${bus?.name ?? ''} has no node of its own: this is the one of ${of}, which it is behind`;
+  return { kind: 'all', views: [{ kind: 'text', prose: true, lines: [line], data: { of } }, view] };
+}
+
+/** What to beware of, where the node is a device that VFIO has or could have. */
+function warningsOf({ tree, node, of, bus, open }: Subject): readonly Warning[] {
+  if (open !== undefined && of === undefined) {
+    const attached = attachmentOf(open);
+    if (attached !== undefined && isNodeOf(open, tree, node)) return attached.warnings;
+  }
+  const isDevice = node.property('compatible') !== undefined && 'cpu' in (regOf(node)?.entries[0]?.translated ?? {});
+  if (!isDevice) return [];
+  const link = bus?.iommuGroup !== undefined || open !== undefined ? undefined : iommuLink(tree, node);
+  const unlinked =
+    link?.kind === 'none'
+      ? [{ mayHang: false, text: `${link.why}, so that no IOMMU translates it: ${link.hint}` }]
+      : [];
+  // A driver of its own takes care of what it needs.
+  if (of !== undefined || (bus?.driver !== undefined && !isVfioBound(bus))) return unlinked;
+  const known =
+    bus?.bus ?? (node.property('compatible')?.strings.includes('arm,primecell') === true ? 'amba' : 'platform');
+  return [...powerWarnings(tree, node, { bus: known }), ...unlinked];
+}
+
+/** What ACPI says of a device without a node. */
+function withoutNode(session: Session, bus: BusDevice): View {
+  const acpi = acpiOf(bus);
+  if (acpi !== undefined) return acpiView(bus.name, acpi, resourcesOf(bus, session.roots));
+  throw new VfioError({
+    kind: 'absent',
+    operation: `find the node of ${bus.name}`,
+    why: 'neither a device tree nor ACPI describes it',
+    hint: '--dtb FILE gives a blob',
+  });
+}
+
+interface Row {
+  readonly node: DtNode;
+  readonly depth: number;
+}
+
+function* rowsUnder(node: DtNode, depth: number, deepest: number): Generator<Row> {
+  yield { node, depth };
+  if (depth < deepest) for (const child of node.children) yield* rowsUnder(child, depth + 1, deepest);
+}
+
+function treeTable(node: DtNode, deepest: number): View {
+  const rows: Row[] = [];
+  let more = 0;
+  for (const row of rowsUnder(node, 0, deepest)) {
+    if (rows.length < MOST_NODES) rows.push(row);
+    else more += 1;
+  }
+  const cells = rows.map(({ node: one, depth }) => {
+    const first = regOf(one)?.entries[0];
+    const cpu = first !== undefined && 'cpu' in first.translated ? first.translated.cpu : undefined;
+    const status = statusOf(one);
+    return {
+      path: one.path,
+      name: `${'  '.repeat(depth)}${depth === 0 ? one.path : one.name}`,
+      address: cpu,
+      compatible: one.property('compatible')?.strings ?? [],
+      status,
+    };
+  });
+  const table: View = {
+    kind: 'table',
+    columns: [
+      { key: 'name', header: 'node' },
+      { key: 'address', header: 'address', align: 'right' },
+      { key: 'status', header: 'status' },
+      { key: 'compatible', header: 'compatible', shrink: true },
+    ],
+    rows: cells.map(({ name, address, compatible, status }) => ({
+      name,
+      address: address === undefined ? '' : `0x${address.toString(16)}`,
+      status: status === 'okay' ? '' : [{ text: status, role: 'dim' }],
+      compatible: compatible.join(', '),
+    })),
+    data: cells.map(({ name: _name, ...rest }) => rest),
+  };
+  if (more === 0) return table;
+  return { kind: 'all', views: [table, { kind: 'text', lines: [`${more} more: dt tree NODE shows a part`] }] };
+}
+
+export const commands = [
+  defineCommand({
+    name: 'dt',
+    group: 'devices',
+    summary: 'show the device-tree node of the device, or another one, decoded',
+    details:
+      'Addresses are translated through the ranges of every bus above, interrupts followed to their controller, phandles to their nodes; for the ' +
+      'open device each is matched to the region or interrupt of VFIO, with what the match rests on. NODE is a path, a device (fe101300.dma, ' +
+      'a PCI address for its host bridge), an alias, a label (&uart0, where the tree has them) or the name of a node. Nothing is asked of the device itself.',
+    arguments: { node: optional(treeNode('the node; the one of the open device if left out', treeForTab)) },
+    flags: { dtb, whole: toggle('show long values in full') },
+    effect: 'none',
+    needs: 'nothing',
+    examples: [
+      {
+        line: 'dt',
+        says: 'the node of the open device',
+        device: 'sim:pl031',
+        after: ['dt use /bus/rtc@10000 --dtb scripts/pl031.dtb'],
+      },
+      { line: 'dt /bus/rtc@10000 --dtb scripts/pl031.dtb', says: 'a node of a blob' },
+    ],
+    async run({ session }: Context, { arguments: { node }, flags }): Promise<View> {
+      const isGiven = flags.dtb !== undefined || session.options.get('dtb') !== KERNELS_TREE;
+      const subject = subjectOf(session, await treeFor(session, flags.dtb), node, isGiven);
+      return 'tree' in subject ? showSubject(session, subject, flags.whole) : withoutNode(session, subject);
+    },
+  }),
+
+  defineCommand({
+    name: 'dt tree',
+    group: 'devices',
+    summary: 'list the nodes of the device tree, with their addresses',
+    details:
+      "The address is the first of reg as the processor sees it; none where a bus's addresses mean nothing outside of it.",
+    arguments: { node: optional(treeNode('where to begin; the root if left out', treeForTab)) },
+    flags: { dtb, depth: optional(integer('levels below it', { label: 'N', most: 64 })) },
+    effect: 'none',
+    needs: 'nothing',
+    examples: [{ line: 'dt tree --dtb scripts/pl031.dtb', says: 'every node of a blob' }],
+    async run({ session }: Context, { arguments: { node }, flags }): Promise<View> {
+      const tree = requireTree(await treeFor(session, flags.dtb));
+      return treeTable(node === undefined ? tree.root : lookUp(tree, node, session.roots), flags.depth ?? Infinity);
+    },
+  }),
+
+  defineCommand({
+    name: 'dt use',
+    group: 'devices',
+    summary: 'say which node the open device is: its names become those of regions and interrupts',
+    details:
+      'For a device whose node cannot be told by its name: a simulated one, one behind a socket, or one of another machine. A device of the running ' +
+      'kernel has its node from the start.',
+    arguments: { node: treeNode('the node', treeForTab) },
+    flags: { dtb },
+    effect: 'none',
+    needs: 'device',
+    examples: [
+      {
+        line: 'dt use /bus/rtc@10000 --dtb scripts/pl031.dtb; peek rtc 0xfe0',
+        says: 'read by the name that the tree has for region0',
+        device: 'sim:pl031',
+      },
+    ],
+    async run({ session, device }: Context<'device'>, { arguments: { node }, flags }): Promise<View> {
+      const tree = requireTree(await treeFor(session, flags.dtb));
+      const attachment = attach(device, tree, lookUp(tree, node, session.roots), session.roots);
+      announce(session, device, attachment);
+      const names = attachment.names.filter(({ of, name }) => of !== name).map(({ of, name }) => `${name} is ${of}`);
+      const given = names.length === 0 ? 'it has no names for what the device has' : names.join(', ');
+      return {
+        kind: 'text',
+        lines: [`${device.name} is ${attachment.node.path}: ${given}`],
+        data: { device: device.name, node: attachment.node.path, names: attachment.names },
+      };
+    },
+  }),
+];

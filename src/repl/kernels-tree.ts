@@ -1,0 +1,2 @@
+/** The value of the option `dtb` that means the tree which the kernel has. */
+export const KERNELS_TREE = 'kernel';
