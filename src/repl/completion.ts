@@ -97,8 +97,19 @@ function completeArguments(
   if (pending) return pending.complete(typed, world, [], []);
   if (typed.startsWith('-')) return flagCandidates(command);
   if (typed.startsWith('$')) return variables(world);
-  const { argument, before, earlier } = currentArgument(line, command, positional(command, words), source);
+  const { argument, before, earlier } = currentArgument(line, command, positional(command, words), tersely(source));
   return argument?.complete(typed, world, before, earlier) ?? [];
+}
+
+/** Names whose failures nobody reads: Tab is not to look through ten thousand of them for what is near. */
+function tersely(names: Names): Names {
+  return {
+    space: (name) => names.space(name),
+    spaceNames: names.spaceNames,
+    defaultSpace: names.defaultSpace,
+    register: (space, path) => names.register(space, path, true),
+    registers: names.registers,
+  };
 }
 
 /** The argument that the next word belongs to, and its words so far. */

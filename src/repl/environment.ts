@@ -28,8 +28,8 @@ export interface Names {
   readonly spaceNames: readonly string[];
   /** The space that an offset without one is in (`use`). */
   readonly defaultSpace: Space | undefined;
-  /** The register at `path`, in `space` if it was said; a string says why there is none. */
-  register(space: string | undefined, path: readonly PathStep[]): RegisterPlace | string;
+  /** The register at `path`, in `space` if it was said; a string says why there is none, in a few words if `terse`. */
+  register(space: string | undefined, path: readonly PathStep[], terse?: boolean): RegisterPlace | string;
   /** What the maps of the current device describe. */
   readonly registers: RegisterSet;
 }

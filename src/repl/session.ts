@@ -190,8 +190,8 @@ export class Session implements Names, Environment {
     return this.#device?.spaces.flatMap((space) => [space.name, ...space.aliases]) ?? [];
   }
 
-  register(space: string | undefined, path: readonly PathStep[]): RegisterPlace | string {
-    return placeOf(this.registers, space, path);
+  register(space: string | undefined, path: readonly PathStep[], terse?: boolean): RegisterPlace | string {
+    return placeOf(this.registers, space, path, terse);
   }
 
   /** The maps of the current device; where none is open, a set of the session's own, so that values can be decoded without one. */

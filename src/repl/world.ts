@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { findRegister } from '../vfio/registers/lookup.js';
+import { lookUp } from '../vfio/registers/lookup.js';
 import { modelNames } from '../vfio/sim/catalog.js';
 import { expandHome } from './arguments/text.js';
 import type { World } from './environment.js';
@@ -21,8 +21,8 @@ export function worldOf(session: Session): World {
     registerNamed: (path) => {
       const steps = path.split('.').map((name) => ({ name }));
       const space = session.space(steps[0]?.name ?? '')?.name;
-      const found = findRegister(session.registers, space, space === undefined ? steps : steps.slice(1));
-      return typeof found === 'string' ? undefined : found.register;
+      const found = lookUp(session.registers, space, space === undefined ? steps : steps.slice(1));
+      return typeof found === 'object' ? found.register : undefined;
     },
     get irqNames() {
       return [...(session.device?.irqs ?? [])].flatMap(({ names }) => names);

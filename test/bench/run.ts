@@ -9,6 +9,7 @@ const subjects: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>
   block: () => import('./block.js'),
   'start-up': () => import('./start-up.js'),
   script: () => import('./script.js'),
+  registers: () => import('./registers.js'),
   memory: () => import('./memory.js'),
   prompt: () => import('./prompt.js'),
   dma: () => import('./dma.js'),

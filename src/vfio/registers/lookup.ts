@@ -27,6 +27,15 @@ export function findRegister(
   space: string | undefined,
   path: readonly PathStep[],
 ): FoundRegister | string {
+  return lookUp(set, space, path) ?? missing(set, space, pathText(path));
+}
+
+/** The same without a word on why there is none, which costs a look at every name. */
+export function lookUp(
+  set: RegisterSet,
+  space: string | undefined,
+  path: readonly PathStep[],
+): FoundRegister | string | undefined {
   const whole = pathText(path);
   const above = pathText(path.slice(0, -1));
   for (const find of [set.find.bind(set), set.findEnding.bind(set)]) {
@@ -39,7 +48,7 @@ export function findRegister(
     const last = pathText(path.slice(-1));
     return fieldNamed(register, last) ?? `${fullName(register)} has no field "${last}"${meant(last, register.fields)}`;
   }
-  return missing(set, space, whole);
+  return undefined;
 }
 
 /** The field of that name, as something found. */
