@@ -1,4 +1,4 @@
-import type { BusAddress, Ranges, RegEntry, Translated } from '../vfio/devicetree/address.js';
+import type { BusAddress, Ranges, RegEntry } from '../vfio/devicetree/address.js';
 import type { GivenName } from '../vfio/devicetree/attach.js';
 import type { NodeDescription } from '../vfio/devicetree/describe.js';
 import type { DmaFacts, DmaWindow } from '../vfio/devicetree/dma.js';
@@ -7,12 +7,15 @@ import type { Match, Matching } from '../vfio/devicetree/match.js';
 import type { PciFacts, TranslatedId } from '../vfio/devicetree/pci.js';
 import type { MapEntry, Reference } from '../vfio/devicetree/reference.js';
 import type { Warning } from '../vfio/devicetree/warning.js';
+import { nodeData } from './device-tree-data.js';
 import type { Cell, FieldsView, Span } from './view.js';
 
 /** What `dt` shows of a node, beside the node itself. */
 export interface NodeContext {
   /** The open device that the node is, and how VFIO's regions and interrupts match it. */
   readonly device?: { readonly name: string; readonly matching: Matching; readonly names: readonly GivenName[] };
+  /** The device above the one asked about whose node it is, where that one has none of its own. */
+  readonly of?: { readonly holder: string; readonly device: string };
   /** The PCI device behind the host bridge that the node is. */
   readonly pci?: { readonly name: string; readonly facts: PciFacts };
   readonly warnings: readonly Warning[];
@@ -36,6 +39,7 @@ export function nodeView(description: NodeDescription, context: NodeContext): Fi
     kind: 'fields',
     title: label === undefined ? path : `${path} (&${label})`,
     fields: [
+      ...(context.of === undefined ? [] : [ofField(context.of)]),
       ...identityFields(description),
       ...regFields(description, device?.matching),
       ...interruptFields(description, device?.matching),
@@ -63,6 +67,10 @@ function spans(text: string, role: Span['role']): Cell {
 function shortened(source: string, whole: boolean): string {
   if (whole || source.length <= MOST_SHOWN) return source === '' ? 'yes' : source;
   return `${source.slice(0, MOST_SHOWN)}… (--whole shows all ${source.length} characters)`;
+}
+
+function ofField({ holder, device }: { readonly holder: string; readonly device: string }): Field {
+  return { label: 'node of', value: holder, note: `${device} has none of its own, and is behind it` };
 }
 
 function identityFields({ tree, compatible, status, disabledBy, aliases, deviceName }: NodeDescription): Field[] {
@@ -282,49 +290,4 @@ function idField(label: string, translated: TranslatedId | undefined): Field[] {
 
 function problemField(label: string, problem: string | undefined): Field[] {
   return problem === undefined ? [] : [{ label, value: spans(problem, 'warning') }];
-}
-
-/** The same as data: nodes as their paths, numbers as numbers or bigints. */
-function nodeData(description: NodeDescription, { device, pci, warnings }: NodeContext): object {
-  const { tree, path, deviceName, label, aliases, compatible, status, disabledBy, reg, regNames } = description;
-  const { interrupts, interruptMap, references, iommuMap, msiMap, dma, ranges, dmaRanges, others } = description;
-  const entry = ({ target, ...rest }: MapEntry): object => ({ ...rest, target: target?.path });
-  return {
-    tree: tree.origin,
-    path,
-    deviceName,
-    label,
-    aliases,
-    compatible,
-    status,
-    disabledBy,
-    reg: reg?.entries.map(({ index, bus, size, translated }) => ({
-      index,
-      name: regNames[index],
-      bus: bus.value,
-      space: bus.pci?.space,
-      size,
-      ...placeData(translated),
-    })),
-    regProblem: reg?.problem,
-    interrupts: interrupts?.entries,
-    interruptsProblem: interrupts?.problem,
-    interruptMap,
-    references: references.map(({ target, ...rest }) => ({ ...rest, target: target?.path })),
-    iommuMap: iommuMap?.map(entry),
-    msiMap: msiMap?.map(entry),
-    dma,
-    ranges,
-    dmaRanges,
-    properties: Object.fromEntries(others.map(({ name, source }) => [name, source])),
-    device: device === undefined ? undefined : { name: device.name, ...device.matching, names: device.names },
-    pci: pci === undefined ? undefined : { name: pci.name, ...pci.facts },
-    warnings,
-  };
-}
-
-function placeData(translated: Translated): object {
-  return 'cpu' in translated
-    ? { cpu: translated.cpu, hops: translated.hops, problem: translated.problem }
-    : { problem: translated.untranslated, hops: translated.hops };
 }

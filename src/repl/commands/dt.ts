@@ -1,19 +1,17 @@
-import { type BusDevice, findDevice, isVfioBound } from '../../vfio/bus/bus-device.js';
+import { type BusDevice, isVfioBound } from '../../vfio/bus/bus-device.js';
 import { systemRoots } from '../../vfio/bus/roots.js';
 import { regOf } from '../../vfio/devicetree/address.js';
-import { attach, attachmentOf, busDeviceOf, matchingOf } from '../../vfio/devicetree/attach.js';
+import { attach, attachmentOf, matchingOf } from '../../vfio/devicetree/attach.js';
 import { describeNode } from '../../vfio/devicetree/describe.js';
-import { nodeNamed } from '../../vfio/devicetree/device-name.js';
 import { readTreeFile } from '../../vfio/devicetree/file.js';
 import { liveTree } from '../../vfio/devicetree/folder.js';
 import { lookUp } from '../../vfio/devicetree/lookup.js';
 import { type DtNode, statusOf } from '../../vfio/devicetree/node.js';
-import { acpiOf, nodeOfDevice } from '../../vfio/devicetree/of-node.js';
+import { acpiOf } from '../../vfio/devicetree/of-node.js';
 import { pciFacts } from '../../vfio/devicetree/pci.js';
 import { resourcesOf } from '../../vfio/devicetree/resource.js';
 import type { DeviceTree } from '../../vfio/devicetree/tree.js';
 import { iommuLink, powerWarnings, type Warning } from '../../vfio/devicetree/warning.js';
-import type { Device } from '../../vfio/device.js';
 import { VfioError } from '../../vfio/errors.js';
 import { acpiView } from '../../views/acpi-view.js';
 import { type NodeContext, nodeView } from '../../views/device-tree-view.js';
@@ -21,40 +19,16 @@ import type { View } from '../../views/view.js';
 import { file, integer, optional, toggle } from '../arguments.js';
 import { treeNode } from '../arguments/tree-node.js';
 import { type Context, defineCommand } from '../command.js';
-import { announce, givenTree } from '../device-node.js';
+import { announce } from '../device-node.js';
 import type { World } from '../environment.js';
 import { KERNELS_TREE } from '../kernels-tree.js';
 import type { Session } from '../session.js';
+import { isNodeOf, requireTree, type Subject, subjectOf, treeFor } from '../tree-subject.js';
 
 /** Lines of `dt tree` that are shown: a hostile tree would have a hundred thousand. */
 const MOST_NODES = 10_000;
 
-/** What `dt` was asked about: a node, with the device that it is of as far as there is one. */
-interface Subject {
-  readonly tree: DeviceTree;
-  readonly node: DtNode;
-  /** The device above whose node it is, where the one asked about has none of its own. */
-  readonly of?: string;
-  readonly bus?: BusDevice;
-  readonly open?: Device;
-}
-
 const dtb = optional(file('a device tree blob to look into, in place of the one that the kernel has'));
-
-/** The tree that a command looks into: that of --dtb, of the option dtb, or the kernel's; undefined where the kernel has none. */
-async function treeFor(session: Session, path: string | undefined): Promise<DeviceTree | undefined> {
-  return path === undefined ? ((await givenTree(session)) ?? liveTree(session.roots)) : readTreeFile(path);
-}
-
-function requireTree(tree: DeviceTree | undefined): DeviceTree {
-  if (tree !== undefined) return tree;
-  throw new VfioError({
-    kind: 'absent',
-    operation: 'look into the device tree',
-    why: 'the running kernel has none (no /sys/firmware/devicetree/base): the machine is described by ACPI, or not at all',
-    hint: '--dtb FILE gives a blob',
-  });
-}
 
 /** The tree that Tab looks into. What cannot be read has no candidates. */
 function treeForTab(world: World): DeviceTree | undefined {
@@ -67,77 +41,12 @@ function treeForTab(world: World): DeviceTree | undefined {
   }
 }
 
-/** What `text` is about, a device of this machine first; the open device where nothing is said. Undefined: there is no node, but ACPI may know. */
-function subjectOf(
-  session: Session,
-  tree: DeviceTree | undefined,
-  text: string | undefined,
-  isGiven: boolean,
-): Subject | BusDevice {
-  const { roots } = session;
-  const open = text === undefined ? session.requireDevice() : session.devices.find(({ name }) => name === text);
-  if (open !== undefined) return subjectOfOpen(session, tree, open, isGiven);
-  const bus = text === undefined || text.startsWith('/') ? undefined : knownDevice(session, text);
-  if (bus !== undefined && !isGiven) {
-    const found = tree === undefined ? undefined : nodeOfDevice(tree, bus, roots);
-    return tree === undefined || found === undefined ? bus : { tree, bus, ...found };
-  }
-  const node = lookUp(requireTree(tree), text ?? '', roots);
-  const device = session.devices.find((one) => isNodeOf(one, requireTree(tree), node));
-  return { tree: requireTree(tree), node, ...(device !== undefined && { open: device }) };
-}
-
-function subjectOfOpen(
-  session: Session,
-  tree: DeviceTree | undefined,
-  open: Device,
-  isGiven: boolean,
-): Subject | BusDevice {
-  const attachment = attachmentOf(open);
-  const bus = busDeviceOf(open, session.roots);
-  const about = bus === undefined ? { open } : { open, bus };
-  if (attachment !== undefined && (!isGiven || attachment.tree.origin === tree?.origin))
-    return { tree: attachment.tree, node: attachment.node, ...about };
-  if (isGiven) {
-    const node = nodeNamed(requireTree(tree), open.name);
-    if (node !== undefined) return { tree: requireTree(tree), node, ...about };
-    throw new VfioError({
-      kind: 'absent',
-      operation: `find the node of ${open.name}`,
-      why: `no node of ${tree?.origin ?? ''} becomes a device of that name`,
-      hint: 'dt use NODE says which it is; dt tree lists them',
-    });
-  }
-  const found = bus === undefined || tree === undefined ? undefined : nodeOfDevice(tree, bus, session.roots);
-  if (found !== undefined && tree !== undefined) return { tree, ...found, ...about };
-  if (bus !== undefined) return bus;
-  throw new VfioError({
-    kind: 'absent',
-    operation: `find the node of ${open.name}`,
-    why: 'it is no device of this machine, so nothing says which node is its',
-    hint: 'dt use NODE --dtb FILE says which it is; dt NODE shows any other',
-  });
-}
-
-function isNodeOf(device: Device, tree: DeviceTree, node: DtNode): boolean {
-  const attachment = attachmentOf(device);
-  return attachment?.node.path === node.path && attachment.tree.origin === tree.origin;
-}
-
-function knownDevice(session: Session, text: string): BusDevice | undefined {
-  try {
-    return findDevice(text, session.roots);
-  } catch (error) {
-    if (error instanceof VfioError && error.kind === 'absent') return undefined;
-    throw error;
-  }
-}
-
 function showSubject(session: Session, subject: Subject, whole: boolean): View {
   const { tree, node, of, bus, open } = subject;
   const context: NodeContext = {
     whole,
     warnings: warningsOf(subject),
+    ...(of !== undefined && { of: { holder: of, device: bus?.name ?? '' } }),
     ...(open !== undefined &&
       of === undefined && {
         device: {
@@ -150,10 +59,7 @@ function showSubject(session: Session, subject: Subject, whole: boolean): View {
       pci: { name: bus.name, facts: pciFacts(tree, node, bus, resourcesOf(bus, session.roots)) },
     }),
   };
-  const view = nodeView(describeNode(tree, node), context);
-  if (of === undefined) return view;
-  const line = `${bus?.name ?? ''} has no node of its own: this is the one of ${of}, which it is behind`;
-  return { kind: 'all', views: [{ kind: 'text', prose: true, lines: [line], data: { of } }, view] };
+  return nodeView(describeNode(tree, node), context);
 }
 
 /** What to beware of, where the node is a device that VFIO has or could have. */

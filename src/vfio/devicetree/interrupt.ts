@@ -1,4 +1,5 @@
 import { type DecodedInterrupt, decodeInterrupt } from './interrupt-controller.js';
+import { addressCells, interruptCells, mapEntries, mapped, MOST_CELLS } from './interrupt-map.js';
 import { type DtNode, isCompatible } from './node.js';
 import type { DeviceTree } from './tree.js';
 
@@ -7,13 +8,10 @@ import type { DeviceTree } from './tree.js';
  * drivers/of/irq.c.
  */
 
-/** Interrupts of one node, and entries of one interrupt-map, that are looked at: a hostile tree would have a hundred thousand. */
+/** Interrupts of one node that are looked at: a hostile tree would have a hundred thousand. */
 const MOST_ENTRIES = 1024;
 /** Controllers and maps that an interrupt goes through, at the most. */
 const LONGEST_WAY = 64;
-/** What Linux takes where no #address-cells is found. */
-const DEFAULT_ADDRESS_CELLS = 2;
-const MOST_CELLS = 16;
 
 /**
  * Interrupt controllers that have an interrupt-map of a meaning of their own. Source: drivers/of/irq.c, of_irq_imap_abusers.
@@ -142,12 +140,6 @@ export function interruptParent(tree: DeviceTree, node: DtNode): DtNode | string
   }
 }
 
-function interruptCells(controller: DtNode): number | string {
-  const count = controller.property('#interrupt-cells')?.u32;
-  if (count === undefined) return `${controller.path} has no #interrupt-cells`;
-  return count <= MOST_CELLS ? count : `#interrupt-cells of ${controller.path} is ${count}`;
-}
-
 /**
  * The interrupt of a pin (1 is INTA) of a PCI device right below a host bridge, which the bridge's interrupt-map names; undefined where the
  * bridge has none. `devfn` is the device's number and function. Source: drivers/pci/of.c, of_irq_parse_pci().
@@ -215,73 +207,6 @@ function arrived(
 
 function failed(raw: Raw, maps: readonly string[], problem: string): Omit<Interrupt, 'index' | 'name'> {
   return { cells: raw.cells, maps, problem };
-}
-
-/** The address cells of a nexus or controller: its own, or those that it stands under. */
-function addressCells(node: DtNode): number {
-  for (let at: DtNode | undefined = node; at !== undefined; at = at.parent) {
-    const count = at.property('#address-cells')?.u32;
-    if (count !== undefined) return count;
-  }
-  return DEFAULT_ADDRESS_CELLS;
-}
-
-/** One entry of an interrupt-map: what comes in, and what it becomes. */
-interface MapEntry {
-  /** Unit address and interrupt, as they are compared under the mask. */
-  readonly key: readonly number[];
-  readonly parent: DtNode;
-  readonly address: readonly number[];
-  readonly cells: readonly number[];
-}
-
-/** The entries of an interrupt-map; the last one says what is wrong, where something is. */
-function* mapEntries(tree: DeviceTree, nexus: DtNode, size: number): Generator<MapEntry | string> {
-  const map = nexus.property('interrupt-map')?.cells ?? [];
-  let entries = 0;
-  for (let at = 0; at < map.length; entries += 1) {
-    if (entries === MOST_ENTRIES) return yield `interrupt-map of ${nexus.path} has more than ${MOST_ENTRIES} entries`;
-    const key = map.slice(at, at + size);
-    at += size;
-    const phandle = map[at];
-    if (phandle === undefined) return yield `interrupt-map of ${nexus.path} ends within an entry`;
-    const parent = tree.byPhandle(phandle);
-    if (parent === undefined)
-      return yield `interrupt-map of ${nexus.path}: no node has phandle 0x${phandle.toString(16)}`;
-    at += 1;
-    const count = interruptCells(parent);
-    if (typeof count === 'string') return yield `interrupt-map of ${nexus.path}: ${count}`;
-    const addresses = parent.property('#address-cells')?.u32 ?? 0;
-    if (addresses > MOST_CELLS) return yield `#address-cells of ${parent.path} is ${addresses}`;
-    if (at + addresses + count > map.length) return yield `interrupt-map of ${nexus.path} ends within an entry`;
-    yield {
-      key,
-      parent,
-      address: map.slice(at, at + addresses),
-      cells: map.slice(at + addresses, at + addresses + count),
-    };
-    at += addresses + count;
-  }
-  return undefined;
-}
-
-/** The entry of the interrupt-map of `nexus` for a unit address and cells. A string says why there is none. */
-function mapped(
-  tree: DeviceTree,
-  nexus: DtNode,
-  address: readonly number[],
-  cells: readonly number[],
-): MapEntry | string {
-  const size = addressCells(nexus);
-  if (size > MOST_CELLS) return `#address-cells of ${nexus.path} is ${size}`;
-  const unit = [...Array.from({ length: size }, (_, index) => address[index] ?? 0), ...cells];
-  const mask = nexus.property('interrupt-map-mask')?.cells ?? [];
-  for (const entry of mapEntries(tree, nexus, unit.length)) {
-    if (typeof entry === 'string') return entry;
-    const { key } = entry;
-    if (unit.every((cell, index) => ((cell ^ (key[index] ?? 0)) & (mask[index] ?? 0xffffffff)) === 0)) return entry;
-  }
-  return `no entry of interrupt-map of ${nexus.path} fits ${unit.map((cell) => `0x${cell.toString(16)}`).join(' ')}`;
 }
 
 /** An entry of an interrupt-map as it is listed: the unit address and the interrupt that come in, and where they end. */
