@@ -6,12 +6,12 @@ import {
   type Refused,
   refusedWord,
   type WritePlan,
-  whyUnreadable,
 } from '../vfio/registers/field-write.js';
 import { historyOf } from '../vfio/registers/history.js';
+import { whyUnread, whyWriteOnly } from '../vfio/registers/why-unread.js';
 import { hexValue, place } from '../views/numbers.js';
 import type { View, WriteView } from '../views/view.js';
-import type { DescribedLocation } from './arguments.js';
+import type { DescribedLocation, Location } from './arguments.js';
 import { jsAccess, jsValue } from './access-js.js';
 import type { Context } from './command.js';
 import { writtenFields } from './register-view.js';
@@ -36,10 +36,9 @@ function planOf(
   const { register, space, offset, width } = at;
   const history = historyOf(device);
   history.update();
-  const [caution] = device.registers.cautionsIn(space.name, offset, offset + width / 8);
   const plan = planWrite(register, bits, {
     known: history.current(space.name, offset, width),
-    unreadable: whyUnreadable(register) ?? caution?.reason,
+    unreadable: whyUnread(device.registers, { space: space.name, offset, width, register }),
     force,
   });
   if ('why' in plan) throw refusal(operation, at, plan);
@@ -47,7 +46,7 @@ function planOf(
 }
 
 /** Why a register is not written so, with its place. */
-export function refusal(operation: string, { space, offset, width }: DescribedLocation, refused: Refused): VfioError {
+export function refusal(operation: string, { space, offset, width }: Location, refused: Refused): VfioError {
   return new VfioError({ kind: 'access', operation, space: space.name, offset, width, ...refused });
 }
 
@@ -118,7 +117,8 @@ export function plannedView(
 /** The JavaScript that does the same, as far as that does not depend on what was seen before. Throws UsageError where it does. */
 export function jsOfBits(at: DescribedLocation, bits: BitsToWrite, options: RegisterWriteOptions): string {
   const { register, width } = at;
-  const unreadable = whyUnreadable(register);
+  const effect = register.readEffect === undefined ? undefined : `${register.path}: reading it has an effect`;
+  const unreadable = whyWriteOnly(register) ?? effect;
   const plan = planWrite(register, bits, { known: { value: 0n, mask: 0n }, unreadable, force: options.force });
   if ('why' in plan) throw new UsageError(plan.why, undefined, plan.hint);
   let word = jsValue(composed(plan, 0n), width);

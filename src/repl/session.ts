@@ -3,6 +3,7 @@ import type { Device } from '../vfio/device.js';
 import { VfioError } from '../vfio/errors.js';
 import { type HappeningKind, Journal } from '../vfio/journal.js';
 import { RegisterSet } from '../vfio/registers/register-set.js';
+import { whyWriteOnly } from '../vfio/registers/why-unread.js';
 import type { Space } from '../vfio/space.js';
 import type { Location } from './arguments/location.js';
 import type { BlockOptions } from './block-run.js';
@@ -203,7 +204,20 @@ export class Session implements Names, Environment {
     return name === '_' ? this.last : this.variables.get(name);
   }
 
-  load({ space, offset, width, field }: Location): bigint {
+  load({ space, offset, width, register, field }: Location): bigint {
+    const unreadable = whyWriteOnly(register, field);
+    if (unreadable !== undefined) {
+      const hint = `[${space.name} 0x${offset.toString(16)}] reads the place all the same`;
+      throw new VfioError({
+        kind: 'access',
+        operation: 'read',
+        space: space.name,
+        offset,
+        width,
+        why: unreadable,
+        hint,
+      });
+    }
     const value = BigInt(space.read(width, offset));
     if (this.#device?.gate.planning === true) throw new UnknownInDryRun();
     return field === undefined ? value : BigInt.asUintN(field.bits, value >> BigInt(field.low));

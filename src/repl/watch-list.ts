@@ -1,6 +1,7 @@
 import type { Device } from '../vfio/device.js';
 import { VfioError } from '../vfio/errors.js';
 import type { FieldDescription, Register } from '../vfio/registers/register-map.js';
+import { whyUnread } from '../vfio/registers/why-unread.js';
 import type { Scan, ScanChange, ScanPlace } from '../vfio/scan.js';
 import { bytesOf } from '../vfio/width.js';
 import type { PlaceChange, Turn } from '../views/watch-view.js';
@@ -167,12 +168,7 @@ function shownTurns(
 
 /** Why a place must not be read by what only looks around: reading it has an effect, or brings nothing. */
 export function cautionAt(device: Device, { space, offset, width, register, field }: Location): string | undefined {
-  const access = field?.access ?? register?.access;
-  const name = `${register?.path}${field ? `.${field.name}` : ''}`;
-  if (access === 'wo' || access === 'wo-once')
-    return `${name} can only be written: what a read brings is not its value`;
-  if (access === 'reserved') return `${name} is reserved`;
-  return device.registers.cautionsIn(space.name, offset, offset + bytesOf(width))[0]?.reason;
+  return whyUnread(device.registers, { space: space.name, offset, width, register, field });
 }
 
 export function refusal(operation: string, { space, offset, width }: Location, reason: string): VfioError {

@@ -153,6 +153,11 @@ test('a register that can only be written is not read by its name, unless it is 
     (error) => error instanceof VfioError && /DATA can only be written/.test(error.message),
   );
   assert.deepEqual(transport.calls, []);
+  await assert.rejects(
+    (async () => on.execute('$x = [DATA]', whole))(),
+    (error) => error instanceof VfioError && /DATA can only be written/.test(error.message),
+  );
+  assert.deepEqual(transport.calls, []);
   await on.execute('peek DATA --force', whole);
   assert.equal(transport.calls.length, 1);
 });

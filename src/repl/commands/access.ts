@@ -1,5 +1,6 @@
-import { VfioError } from '../../vfio/errors.js';
+import { maskOf } from '../../vfio/registers/field-value.js';
 import { refusedFields } from '../../vfio/registers/field-write.js';
+import { whyWriteOnly } from '../../vfio/registers/why-unread.js';
 import { bytesOf, maxOf } from '../../vfio/width.js';
 import type { ReadView, View, WriteView } from '../../views/view.js';
 import { cellsOf, count, integer, location, maskedValue, optional, toggle } from '../arguments.js';
@@ -8,6 +9,7 @@ import { cellsView, force, readCells, wordWithWidth } from '../cells.js';
 import { type Context, defineCommand } from '../command.js';
 import { checkFits } from '../fit.js';
 import { jsAccess, jsShape, jsSpace, jsValue } from '../access-js.js';
+import { namedBits } from '../named-place.js';
 import { jsOfBits, refusal, writeBits } from '../register-write.js';
 import { UsageError } from '../usage-error.js';
 
@@ -17,29 +19,6 @@ const allowSplit = toggle('let the kernel or the server split an access that the
 function named({ name, field }: Location): { name?: string } {
   if (name === undefined) return {};
   return { name: field === undefined ? name : `${name}.${field.name}` };
-}
-
-/** Throws VfioError where a register is named whose value nobody knows: what a read of it brings is no value of it. */
-function refuseWriteOnly(operation: string, { register, field, space, offset, width }: Location): void {
-  const access = field?.access ?? register?.access;
-  if (register === undefined || (access !== 'wo' && access !== 'wo-once')) return;
-  const name = field === undefined ? register.path : `${register.path}.${field.name}`;
-  throw new VfioError({
-    kind: 'access',
-    operation,
-    space: space.name,
-    offset,
-    width,
-    why: `${name} can only be written: what a read brings is not its value`,
-    hint: '--force reads the place all the same',
-  });
-}
-
-/** The bits of its register that a location names: all of them, or its field's. */
-function fieldMask(at: Location): { shift: bigint; mask: bigint } | undefined {
-  if (!at.field) return undefined;
-  const shift = BigInt(at.field.low);
-  return { shift, mask: ((1n << BigInt(at.field.bits)) - 1n) << shift };
 }
 
 /** The view of one write; masked where `mask` is not all of the width: one read, then one write. */
@@ -117,11 +96,11 @@ export const commands = [
     ],
     run(context, { arguments: { location: at, count: amount }, flags }): View | Promise<View> {
       const { space, offset, width } = at;
-      if (!flags.force) refuseWriteOnly('peek', at);
+      const unreadable = flags.force ? undefined : whyWriteOnly(at.register, at.field);
+      if (unreadable !== undefined) throw refusal('peek', at, { why: unreadable, hint: '--force reads the place' });
       if (amount === undefined) {
         const value = flags.allowSplit ? space.read(width, offset, { allowSplit: true }) : space.read(width, offset);
-        const field = fieldMask(at);
-        const shown = field ? (BigInt(value) & field.mask) >> field.shift : value;
+        const shown = at.field === undefined ? value : namedBits(at.field, BigInt(value));
         context.session.last = BigInt(shown);
         const view: ReadView = { kind: 'read', space: space.name, offset, width, value: shown, ...named(at) };
         return view;
@@ -207,13 +186,14 @@ function isDescribed(at: Location): at is DescribedLocation {
 
 /** What is to be written of the whole place: the value of a field, where one was named, in its bits. Throws where it may not be. */
 function askedOf(at: Location, { value: bits, mask }: MaskedValue, forced: boolean): MaskedValue {
-  const field = fieldMask(at);
-  if (field === undefined || at.field === undefined || !isDescribed(at)) return { value: bits, mask };
+  const { field } = at;
+  if (field === undefined || !isDescribed(at)) return { value: bits, mask };
   const value = checkedField(bits, at);
-  const refused = forced ? undefined : refusedFields([{ field: at.field, value }]);
+  const refused = forced ? undefined : refusedFields([{ field, value }]);
   if (refused !== undefined) throw refusal('poke', at, refused);
-  const part = mask === undefined ? field.mask : checkedField(mask, at) << field.shift;
-  return { value: (value << field.shift) & part, mask: part };
+  const shift = BigInt(field.low);
+  const part = mask === undefined ? maskOf(field) : checkedField(mask, at) << shift;
+  return { value: (value << shift) & part, mask: part };
 }
 
 function checkedField(value: bigint, at: Location): bigint {

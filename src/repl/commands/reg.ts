@@ -1,7 +1,8 @@
 import { VfioError } from '../../vfio/errors.js';
-import { bitsOf, refusedFields, whyUnreadable } from '../../vfio/registers/field-write.js';
+import { bitsOf, refusedFields } from '../../vfio/registers/field-write.js';
 import { type History, historyOf } from '../../vfio/registers/history.js';
 import type { Register } from '../../vfio/registers/register-map.js';
+import { whyUnread, whyWriteOnly } from '../../vfio/registers/why-unread.js';
 import type { RegisterView, View } from '../../views/view.js';
 import { assignments, describedRegister, many, registers, toggle, value } from '../arguments.js';
 import { reasonOf } from '../cells.js';
@@ -28,8 +29,7 @@ function readRegister(
   options: ReadOptions,
 ): RegisterView {
   const { space: name, offset, width } = register;
-  const [caution] = device.registers.cautionsIn(name, offset, offset + width / 8);
-  const harm = whyUnreadable(register) ?? caution?.reason;
+  const harm = whyUnread(device.registers, { ...register, register });
   if (harm !== undefined && !options.force) return missingView(register, 'skipped', `${harm} (--force reads it)`);
   const space = device.findSpace(name);
   if (space === undefined) return missingView(register, 'fault', `the device has no ${name}`);
@@ -107,7 +107,7 @@ export const commands = [
       const split = flags.allowSplit ? ', { allowSplit: true }' : '';
       const reads = names.flatMap(({ found }) =>
         found
-          .filter((register) => flags.force || whyUnreadable(register) === undefined)
+          .filter((register) => flags.force || (!register.readEffect && whyWriteOnly(register) === undefined))
           .map(
             ({ space, path, width, offset }) =>
               `'${space}.${path}': device.findSpace('${space}').read(${width}, 0x${offset.toString(16)}${split})`,

@@ -2,7 +2,6 @@ import { resetOf } from './decode.js';
 import { type FieldAssignment, isNamed, maskOf } from './field-value.js';
 import type { Known } from './history.js';
 import type { FieldDescription, Register } from './register-map.js';
-import { readEffectText } from './register-set.js';
 import { isWritable, neutralOf, type Part, partsOf } from './write-rules.js';
 
 /** Bits of a register that are to be written. */
@@ -214,10 +213,4 @@ export function composed({ mask, value, keep, base }: WritePlan, old: bigint): b
 export function refusedWord({ path, constraint }: Register, word: bigint): string | undefined {
   if (constraint?.kind !== 'range' || (word >= constraint.from && word <= constraint.to)) return undefined;
   return `${path} may be 0x${constraint.from.toString(16)} to 0x${constraint.to.toString(16)}, not 0x${word.toString(16)}`;
-}
-
-/** Why reading a register is not harmless, if so: it cannot be read, or reading changes something. */
-export function whyUnreadable({ path, access, readEffect }: Register): string | undefined {
-  if (isWriteOnly({ access })) return `${path} can only be written`;
-  return readEffect === undefined ? undefined : `${path}: ${readEffectText[readEffect]}`;
 }
