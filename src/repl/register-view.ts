@@ -61,14 +61,17 @@ function placeOf(register: Register): Omit<RegisterView, 'fields'> {
   return { space, offset, width, name: path, ...(title !== undefined && { title }) };
 }
 
+const bits = new WeakMap<FieldDescription, FieldView>();
+
+/** A field without its value. Worked out once. */
 function bitsOf(field: FieldDescription): FieldView {
+  const known = bits.get(field);
+  if (known) return known;
   const access = accessWord(field);
-  return {
-    name: field.name,
-    high: field.low + field.bits - 1,
-    low: field.low,
-    ...(access !== undefined && { access }),
-  };
+  const high = field.low + field.bits - 1;
+  const made = { name: field.name, high, low: field.low, ...(access !== undefined && { access }) };
+  bits.set(field, made);
+  return made;
 }
 
 function beforeOf(field: FieldDescription, word: bigint): { before: bigint; beforeName?: string } {

@@ -24,6 +24,8 @@ export interface RegisterWriteOptions {
   readonly verify: boolean;
   /** Reads and writes all the same what the map speaks against. */
   readonly force: boolean;
+  /** Fields were asked for, and are shown. */
+  readonly fields: boolean;
 }
 
 /** The plan of a write of some bits of a register. Throws VfioError that says why there is none; nothing is accessed. */
@@ -34,10 +36,12 @@ function planOf(
   { operation, force }: RegisterWriteOptions,
 ): WritePlan {
   const { register, space, offset, width } = at;
-  const history = historyOf(device);
-  history.update();
   const plan = planWrite(register, bits, {
-    known: history.current(space.name, offset, width),
+    known: () => {
+      const history = historyOf(device);
+      history.update();
+      return history.current(space.name, offset, width);
+    },
     unreadable: whyUnread(device.registers, { space: space.name, offset, width, register }),
     force,
   });
@@ -85,7 +89,7 @@ export function writeBits(
     ...(old !== undefined && { old: word(old) }),
     ...(readBack !== undefined && { readBack }),
     name: register.path,
-    fields: writtenFields(register, bits.mask, written, old),
+    ...(options.fields && { fields: writtenFields(register, bits.mask, written, old) }),
     ...(plan.notes.length > 0 && { notes: plan.notes }),
   };
 }
@@ -119,7 +123,11 @@ export function jsOfBits(at: DescribedLocation, bits: BitsToWrite, options: Regi
   const { register, width } = at;
   const effect = register.readEffect === undefined ? undefined : `${register.path}: reading it has an effect`;
   const unreadable = whyWriteOnly(register) ?? effect;
-  const plan = planWrite(register, bits, { known: { value: 0n, mask: 0n }, unreadable, force: options.force });
+  const plan = planWrite(register, bits, {
+    known: () => ({ value: 0n, mask: 0n }),
+    unreadable,
+    force: options.force,
+  });
   if ('why' in plan) throw new UsageError(plan.why, undefined, plan.hint);
   let word = jsValue(composed(plan, 0n), width);
   if (plan.keep !== 0n) {

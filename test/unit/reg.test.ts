@@ -277,6 +277,11 @@ test('set keeps to what the map allows, before anything reaches the device', asy
   assert.match((await refused('set RULES EN=2')).message, /does not fit/);
   assert.match((await refused('set STROBE EN=1')).message, /any write clears ACK/);
   assert.match((await refused('poke RULES.ID 1')).message, /ID is read-only/);
+  assert.match((await refused('poke.b RULES 1:1')).message, /RULES has 32 bits/);
+  assert.match((await refused('decode RULES.EN 1')).message, /EN is a field/);
+  const behind = await refused('set RULES.EN=1');
+  assert.ok(behind instanceof UsageError);
+  assert.equal(behind.hint, 'RULES EN=1');
   assert.deepEqual((await run('set RULES KIND=B')).accesses, ['read 8', 'write 8 20000000']);
   assert.deepEqual((await run('set RULES KIND=3 --force')).accesses, ['read 8', 'write 8 30000000']);
   assert.deepEqual((await run('set STROBE EN=1 ACK=0')).accesses, ['write 18 1']);

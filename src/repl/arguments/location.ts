@@ -177,7 +177,8 @@ function atRegister(
     if (typeof register === 'string') {
       if (home !== undefined) throw scanner.error(register, start, end);
       const described = names.spaceNames.length > 0 && names.registers.registers.length > 0;
-      const message = described ? register : `${unknownSpace(names, first)}, and as a register: ${register}`;
+      if (described) throw scanner.error(register, start, end, didYouMean(first, names.spaceNames));
+      const message = `${unknownSpace(names, first)}, and as a register: ${register}`;
       throw scanner.error(message, start, end, spaceHint(names, first));
     }
     const holder = names.space(register.space);

@@ -35,6 +35,13 @@ export function maskedValue(summary: string): Argument<MaskedValue> {
     presence: 'required',
     parse(words) {
       const scanner = scannerOf(words, 'VALUE');
+      if (/^[A-Za-z_]\w*=[^=]/.test(scanner.text))
+        scanner.fail(
+          `"${clip(scanner.text)}" is no value`,
+          0,
+          scanner.end,
+          'set REG FIELD=VALUE writes fields by name',
+        );
       const written = parseExpression(scanner);
       const masked: Parsed<bigint | undefined> = scanner.accept(':')
         ? parseExpression(scanner)

@@ -1,6 +1,7 @@
 import type { Register } from '../../vfio/registers/register-map.js';
 import { type Argument, combine, type Parsed } from './argument.js';
 import { completeLocation, type Location, wholeLocation } from './location.js';
+import { clip } from '../number.js';
 import type { Word } from '../lexer.js';
 import type { Words } from './words.js';
 
@@ -23,6 +24,9 @@ export function register(summary: string): Argument<DescribedLocation> {
 /** Reads a LOCATION that must be a register. Throws UsageError only. */
 export function parseRegister(words: Words): Parsed<DescribedLocation> {
   const word = words.peek();
+  const [, path, field] = /^([A-Za-z_].*)\.(\w+=[^=].*)$/.exec(word?.text ?? '') ?? [];
+  if (word !== undefined && path !== undefined)
+    words.fail('a field stands behind its register', word, `${clip(path)} ${clip(field ?? '')}`);
   return asRegister(words, word, wholeLocation(words, 'REG'));
 }
 

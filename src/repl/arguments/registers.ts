@@ -48,7 +48,9 @@ export function describedRegister(summary: string): Argument<Register> {
         words.names.space(first?.name ?? '')?.name ?? known.registers.find((one) => one.space === first?.name)?.space;
       const found = findRegister(known, space, space === undefined ? steps : below);
       if (typeof found === 'string') return words.fail(found, word, 'regs lists the registers that are known');
-      return { constant: found.register };
+      const { register, field } = found;
+      if (field !== undefined) words.fail(`${field.name} is a field`, word, `name the register: ${register.path}`);
+      return { constant: register };
     },
     complete: (typed, world) => world.registerNames(typed),
   };

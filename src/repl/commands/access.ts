@@ -29,16 +29,18 @@ function write(
   options: { allowSplit: boolean; verify: boolean; force: boolean },
   context: Context<'device'>,
 ): WriteView {
-  const { space, offset, width } = at;
+  const { space, offset, width, register } = at;
   checkFits('write', at, { value, mask });
+  if (mask !== undefined && register !== undefined && register.width !== width) {
+    const why = `${register.path} has ${register.width} bits: some of them are written with all of them`;
+    throw refusal('poke', at, {
+      why,
+      hint: `leave the width out, or give the offset: ${space.name} 0x${offset.toString(16)}`,
+    });
+  }
   if (mask !== undefined && isDescribed(at)) {
-    const { fields, ...view } = writeBits(
-      context,
-      at,
-      { mask, value: value & mask },
-      { ...options, operation: 'poke' },
-    );
-    return at.field === undefined ? view : { ...view, ...(fields && { fields }), ...named(at) };
+    const asked = { ...options, operation: 'poke', fields: at.field !== undefined };
+    return { ...writeBits(context, at, { mask, value: value & mask }, asked), ...named(at) };
   }
   const split = options.allowSplit ? { allowSplit: true } : undefined;
   const word = (bits: bigint): number | bigint => (width === 64 ? bits : Number(bits));
@@ -164,7 +166,8 @@ export const commands = [
     toJs({ arguments: { location: at, value }, flags }) {
       const asked = askedOf(at, value, flags.force);
       const bits = { value: asked.value, mask: asked.mask ?? 0n };
-      if (asked.mask !== undefined && isDescribed(at)) return jsOfBits(at, bits, { ...flags, operation: 'poke' });
+      if (asked.mask !== undefined && isDescribed(at))
+        return jsOfBits(at, bits, { ...flags, operation: 'poke', fields: false });
       const { allowSplit: split, verify } = flags;
       const old = jsAccess('read', at, split);
       let word = jsValue(asked.value, at.width);
@@ -199,8 +202,6 @@ function askedOf(at: Location, { value: bits, mask }: MaskedValue, forced: boole
 function checkedField(value: bigint, at: Location): bigint {
   const bits = at.field?.bits ?? at.width;
   if (value < 1n << BigInt(bits)) return value;
-  throw new UsageError(
-    `0x${value.toString(16)} does not fit the ${bits} bits of ${at.field?.name ?? 'the place'}`,
-    undefined,
-  );
+  const room = bits === 1 ? '1 bit' : `${bits} bits`;
+  throw new UsageError(`0x${value.toString(16)} does not fit the ${room} of ${at.field?.name ?? 'the place'}`);
 }

@@ -148,7 +148,7 @@ export const commands = [
         flags,
       },
     ): View {
-      const options = { ...flags, operation: 'set' };
+      const options = { ...flags, operation: 'set', fields: true };
       const refused = flags.force ? undefined : refusedFields(fields);
       if (refused !== undefined) throw refusal('set', at, refused);
       return context.dryRun
@@ -160,7 +160,7 @@ export const commands = [
         fields: { at, fields },
       },
       flags,
-    }) => jsOfBits(at, bitsOf(fields), { ...flags, operation: 'set' }),
+    }) => jsOfBits(at, bitsOf(fields), { ...flags, operation: 'set', fields: true }),
   }),
 
   defineCommand({

@@ -28,8 +28,8 @@ export interface Refused {
 }
 
 export interface WriteOptions {
-  /** What of the register's bits is known to be as it is, without a read. */
-  readonly known: Known;
+  /** Tells what of the register's bits is known to be as it is, without a read. */
+  readonly known: () => Known;
   /** Why reading the register is not harmless, where it is not. */
   readonly unreadable?: string | undefined;
   /** Reads and writes all the same what the map speaks against. */
@@ -89,9 +89,8 @@ export function planWrite(register: Register, bits: BitsToWrite, options: WriteO
     const does = acting.writeEffect === 'clear' ? 'clears' : 'sets';
     return { why: `any write ${does} ${acting.name}`, hint: 'name it as well, or --force writes it all the same' };
   }
-  const reset = resetOf(register);
-  const notes = neighbourNotes(register, others);
-  let base = (reset.value & reset.known & ~bits.mask & ~others.neutral.mask) | others.neutral.value;
+  const { kept } = others;
+  let { base, notes } = others;
   // A field that starts something is not to be started again; a register of which nothing can be read is as it was written.
   const order = isWriteOnly(register) ? (['seen', 'reset'] as const) : (['reset', 'seen'] as const);
   const hidden = others.writeOnly;
@@ -103,9 +102,8 @@ export function planWrite(register: Register, bits: BitsToWrite, options: WriteO
         hint: `give ${hidden.names} as well`,
       };
     base = (base & ~hidden.mask) | (taken?.value ?? 0n);
-    notes.push(taken?.note ?? `${hidden.names} as zeros`);
+    notes = [...notes, taken?.note ?? `${hidden.names} as zeros`];
   }
-  const { kept } = others;
   if (kept.mask === 0n) return { ...bits, keep: 0n, base, notes };
   const keep = kept.mask | others.inert;
   if (unreadable === undefined || force) return { ...bits, keep, base: base & ~keep, notes };
@@ -132,13 +130,26 @@ interface Neighbours {
   readonly writeOnly: Group;
   /** Nothing can be written to them. */
   readonly inert: bigint;
-  /** Fields that ones, or zeros, act on, and what they are written as. */
-  readonly neutral: { readonly parts: readonly Part[]; readonly mask: bigint; readonly value: bigint };
+  /** What is written without a look: as fields that ones or zeros act on are left alone, and as a reset leaves the others. */
+  readonly base: bigint;
   /** Fields that any write acts on, and that are not to be written. */
   readonly acting: readonly Part[];
+  /** What is to be said of all that. */
+  readonly notes: readonly string[];
 }
 
+const remembered = new WeakMap<Register, { readonly written: bigint; readonly neighbours: Neighbours }>();
+
+/** What stands beside the bits `written`. The last answer for a register is kept: scripts write the same bits again and again. */
 function neighboursOf(register: Register, written: bigint): Neighbours {
+  const last = remembered.get(register);
+  if (last?.written === written) return last.neighbours;
+  const neighbours = neighboursIn(register, written);
+  remembered.set(register, { written, neighbours });
+  return neighbours;
+}
+
+function neighboursIn(register: Register, written: bigint): Neighbours {
   const parts = partsOf(register).filter(({ mask }) => (mask & ~written) !== 0n);
   const group = (members: readonly Part[]): Group => ({
     mask: members.reduce((mask, part) => mask | part.mask, 0n) & ~written,
@@ -149,25 +160,24 @@ function neighboursOf(register: Register, written: bigint): Neighbours {
   const stored = writable.filter(({ writeEffect }) => writeEffect === 'modify');
   const asRead = parts.filter((part) => !isWritable(part) && part.constraint?.kind === 'as-read');
   const hidden = stored.filter(isWriteOnly);
+  const reset = resetOf(register);
+  const ones = neutral.reduce((value, part) => value | (neutralOf(part) ?? 0n), 0n);
   return {
     kept: group([...stored.filter((part) => !isWriteOnly(part)), ...asRead]),
     writeOnly: group(hidden),
     inert: group(parts.filter((part) => !isWritable(part))).mask,
-    neutral: {
-      parts: neutral,
-      mask: group(neutral).mask,
-      value: neutral.reduce((value, part) => value | (neutralOf(part) ?? 0n), 0n) & ~written,
-    },
+    base: (reset.value & reset.known & ~written & ~group(neutral).mask) | (ones & ~written),
     acting: writable.filter(
       (part) => part.writeEffect !== 'modify' && neutralOf(part) === undefined && (part.mask & written) === 0n,
     ),
+    notes: notesOn(register, neutral),
   };
 }
 
-function neighbourNotes(register: Register, { neutral }: Neighbours): string[] {
+function notesOn(register: Register, neutral: readonly Part[]): string[] {
   const notes: string[] = [];
-  for (const effect of new Set(neutral.parts.map(({ writeEffect }) => writeEffect))) {
-    const names = neutral.parts.filter(({ writeEffect }) => writeEffect === effect).map(({ name }) => name);
+  for (const effect of new Set(neutral.map(({ writeEffect }) => writeEffect))) {
+    const names = neutral.filter(({ writeEffect }) => writeEffect === effect).map(({ name }) => name);
     const digits = effect.startsWith('w0') ? 'ones' : 'zeros';
     notes.push(
       `${names.join(', ')} as ${digits}, which ${names.length === 1 ? 'leaves it' : 'leave them'} as ${names.length === 1 ? 'it is' : 'they are'} (${effect})`,
@@ -195,7 +205,7 @@ function knownWithout(
   const names = fields.map(({ name }) => name).join(', ') || register.path;
   const reset = resetOf(register);
   for (const source of sources) {
-    const from = source === 'seen' ? known : { value: reset.value, mask: reset.known };
+    const from = source === 'seen' ? known() : { value: reset.value, mask: reset.known };
     if ((mask & ~from.mask) !== 0n) continue;
     const value = from.value & mask;
     const how = source === 'seen' ? 'last seen' : 'after a reset';

@@ -103,6 +103,9 @@ function missing(set: RegisterSet, space: string | undefined, text: string): str
  * a block, `CH.STATUS` of every element, `*` everything. A pattern that fits no path from its beginning may fit the ends of paths.
  */
 export function selectRegisters(set: RegisterSet, pattern: string, space?: string): readonly Register[] {
+  const exact = set.find(pattern, space);
+  const one = oneOf(exact);
+  if (typeof one === 'object' && !exact.some(({ alternate }) => alternate === true)) return [one];
   const steps = pattern.split('.');
   for (const anchored of [true, false]) {
     const found = new Map<string, Register>();

@@ -14,8 +14,16 @@ export interface Part {
   readonly field?: FieldDescription;
 }
 
-/** The parts of a register, which cover all of its bits. */
+const known = new WeakMap<Register, readonly Part[]>();
+
+/** The parts of a register, which cover all of its bits. Worked out once: scripts write one register again and again. */
 export function partsOf(register: Register): readonly Part[] {
+  const parts = known.get(register) ?? partsIn(register);
+  known.set(register, parts);
+  return parts;
+}
+
+function partsIn(register: Register): readonly Part[] {
   if (register.fields.length === 0) return [{ ...register, name: register.path, mask: allBits(register) }];
   const parts: Part[] = register.fields.map((field) => ({ ...field, mask: maskOf(field), field }));
   const rest = allBits(register) & ~describedBits(register);
