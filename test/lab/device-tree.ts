@@ -12,9 +12,17 @@ export const PLATFORM_DEVICES = [
   { node: '/fw-cfg@9020000', stream: 0x8004 },
 ] as const;
 
+/** Names that these nodes get beside, as boards' trees have them. */
+const NAMES = [
+  { node: '/pl031@9010000', property: 'reg-names', names: ['rtc'] },
+  { node: '/pl031@9010000', property: 'interrupt-names', names: ['alarm'] },
+  { node: '/virtio_mmio@a000000', property: 'reg-names', names: ['control regs'] },
+  { node: '/virtio_mmio@a000000', property: 'interrupt-names', names: ['queue'] },
+] as const;
+
 /**
  * QEMU puts only PCI behind the virt machine's SMMU. This writes that machine's device tree with the platform devices
- * attached to the SMMU as well, so that each has an IOMMU group of its own.
+ * attached to the SMMU as well, so that each has an IOMMU group of its own, and with names for regions and interrupts.
  */
 export async function platformDeviceTree(machine: readonly string[], folder: string): Promise<string> {
   const file = join(folder, 'virt.dtb');
@@ -24,5 +32,6 @@ export async function platformDeviceTree(machine: readonly string[], folder: str
   for (const { node, stream } of PLATFORM_DEVICES) {
     await run('fdtput', ['-t', 'x', file, node, 'iommus', smmu, stream.toString(16)]);
   }
+  for (const { node, property, names } of NAMES) await run('fdtput', ['-t', 's', file, node, property, ...names]);
   return file;
 }

@@ -147,7 +147,9 @@ test('evidence of the kernel: AMBA resources, interrupts that are enabled', asyn
     'devices/platform/fe101300.dma/resource',
     '\t00000000fe101300\t00000000fe1013ff\t0000000000000200\n',
   );
-  machine.file('sys', 'kernel/irq/45/actions', 'vfio-irq[45](fe101300.dma)\n');
+  // vfio_amba.c calls it by the peripheral's ID.
+  machine.file('sys', 'devices/platform/fe101300.dma/id', '00041080\n');
+  machine.file('sys', 'kernel/irq/45/actions', 'other,vfio-irq[45](vfio-amba-00041080)\n');
   machine.file('sys', 'kernel/irq/45/hwirq', '112\n');
   machine.file('sys', 'kernel/irq/45/chip_name', 'GICv2\n');
   const text = await here.run('dt');

@@ -101,7 +101,7 @@ function factsOf(device: Device, roots: Roots): DeviceFacts {
     regions: device.regions.map(({ index, size }) => ({ index, size })),
     irqs: [...device.irqs].map(({ index, info }) => ({ index, automasked: info.automasked })),
     resources: bus === undefined ? [] : resourcesOf(bus, roots),
-    linuxIrqs: bus === undefined ? [] : vfioIrqs(device.name, roots),
+    linuxIrqs: bus === undefined ? [] : vfioIrqs(bus, roots),
   };
 }
 

@@ -26,7 +26,7 @@ export interface DeviceFacts {
   readonly regions: readonly VfioRegion[];
   readonly irqs: readonly VfioIrq[];
   readonly resources: readonly Resource[];
-  /** Those of its interrupts that are enabled just now. */
+  /** Those of its interrupts that the kernel has given to VFIO's handler just now. */
   readonly linuxIrqs: readonly LinuxIrq[];
 }
 

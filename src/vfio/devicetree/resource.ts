@@ -40,7 +40,7 @@ function iomem(name: string, roots: Roots): Resource[] {
     .map((one, index) => ({ ...one, index, source: '/proc/iomem' as const }));
 }
 
-/** An interrupt that the kernel has given to VFIO's handler for a device: only while it is enabled. */
+/** An interrupt that the kernel has given to VFIO's handler for a device: from when it is opened on, before Linux 6.9 while it is enabled. */
 export interface LinuxIrq {
   /** Linux's number of it. */
   readonly irq: number;
@@ -49,13 +49,18 @@ export interface LinuxIrq {
   readonly chip: string;
 }
 
-/** The interrupts whose handler is VFIO's for this device. Source: vfio_platform_irq.c names it 'vfio-irq[N](NAME)'. */
-export function vfioIrqs(device: string, roots: Roots): LinuxIrq[] {
+/**
+ * The interrupts whose handler is VFIO's for this device. Source: vfio_platform_irq.c names it 'vfio-irq[N](NAME)', where vfio_amba.c has the
+ * peripheral's ID for a name.
+ */
+export function vfioIrqs(device: BusDevice, roots: Roots): LinuxIrq[] {
+  const names = [device.name, `vfio-amba-${attribute(join(device.path, 'id')) ?? ''}`];
   const folder = join(roots.sys, 'kernel/irq');
   return entries(folder).flatMap((number) => {
-    const actions = attribute(join(folder, number, 'actions')) ?? '';
-    if (!actions.split(',').some((action) => action.startsWith('vfio-irq[') && action.endsWith(`](${device})`)))
-      return [];
+    const actions = (attribute(join(folder, number, 'actions')) ?? '').split(',');
+    const isIts = (action: string): boolean =>
+      action.startsWith('vfio-irq[') && names.some((name) => action.endsWith(`](${name})`));
+    if (!actions.some(isIts)) return [];
     const hwirq = Number(attribute(join(folder, number, 'hwirq')) ?? Number.NaN);
     const chip = attribute(join(folder, number, 'chip_name')) ?? '?';
     return Number.isNaN(hwirq) ? [] : [{ irq: Number(number), hwirq, chip }];
