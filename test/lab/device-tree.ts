@@ -16,7 +16,7 @@ export const PLATFORM_DEVICES = [
 const NAMES = [
   { node: '/pl031@9010000', property: 'reg-names', names: ['rtc'] },
   { node: '/pl031@9010000', property: 'interrupt-names', names: ['alarm'] },
-  { node: '/virtio_mmio@a000000', property: 'reg-names', names: ['control regs'] },
+  { node: '/virtio_mmio@a000000', property: 'reg-names', names: ['mmio'] },
   { node: '/virtio_mmio@a000000', property: 'interrupt-names', names: ['queue'] },
 ] as const;
 
