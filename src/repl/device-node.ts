@@ -23,7 +23,7 @@ export async function attachNode(session: Session, device: Device, given: Device
   const { attachByName } = await import('../vfio/devicetree/attach.js');
   const attachment = attachByName(device, session.roots, given);
   if (attachment !== undefined) announce(session, device, attachment);
-  else if (given !== undefined) {
+  else if (given !== undefined && !device.isPci) {
     const hint = 'dt use NODE says which it is';
     session.output.notice(`${device.name}: no node of ${given.origin} becomes a device of that name; ${hint}`);
   }

@@ -6,7 +6,8 @@ import type { NodeContext } from './device-tree-view.js';
 /** What `dt --json` prints of a node: other nodes as their paths, numbers as numbers or bigints. */
 export function nodeData(description: NodeDescription, { of, device, pci, warnings }: NodeContext): object {
   const { tree, path, deviceName, label, aliases, compatible, status, disabledBy, reg, regNames } = description;
-  const { interrupts, interruptMap, references, iommuMap, msiMap, dma, ranges, dmaRanges, others } = description;
+  const { interrupts, interruptMap, references, memory, iommuMap, msiMap, dma, ranges, dmaRanges, others } =
+    description;
   const entry = ({ target, ...rest }: MapEntry): object => ({ ...rest, target: target?.path });
   return {
     tree: tree.origin,
@@ -31,6 +32,11 @@ export function nodeData(description: NodeDescription, { of, device, pci, warnin
     interruptsProblem: interrupts?.problem,
     interruptMap,
     references: references.map(({ target, ...rest }) => ({ ...rest, target: target?.path })),
+    memory: [...memory].map(([index, { entries, size }]) => ({
+      index,
+      size,
+      places: entries.map(({ translated, size: bytes }) => ({ size: bytes, ...placeData(translated) })),
+    })),
     iommuMap: iommuMap?.map(entry),
     msiMap: msiMap?.map(entry),
     dma,

@@ -7,6 +7,7 @@ import type { Match, Matching } from '../vfio/devicetree/match.js';
 import type { PciFacts, TranslatedId } from '../vfio/devicetree/pci.js';
 import type { MapEntry, Reference } from '../vfio/devicetree/reference.js';
 import type { Warning } from '../vfio/devicetree/warning.js';
+import { textOf } from './line.js';
 import { nodeData } from './device-tree-data.js';
 import type { Cell, FieldsView, Span } from './view.js';
 
@@ -45,7 +46,7 @@ export function nodeView(description: NodeDescription, context: NodeContext): Fi
       ...interruptFields(description, device?.matching),
       ...leftOver(device?.matching),
       ...nameFields(device?.names ?? []),
-      ...description.references.map((reference) => referenceField(reference)),
+      ...description.references.map((reference) => referenceField(reference, description.memory)),
       ...(description.iommuMap ?? []).map((entry) => mapField('iommu-map', entry)),
       ...(description.msiMap ?? []).map((entry) => mapField('msi-map', entry)),
       ...(device === undefined && description.ranges === undefined ? [] : dmaFields(description.dma)),
@@ -209,12 +210,24 @@ function nameFields(names: readonly GivenName[]): Field[] {
   ];
 }
 
-function referenceField({ property, index, name, target, cells, problem }: Reference): Field {
+function referenceField(
+  { property, index, name, target, cells, problem }: Reference,
+  memory: NodeDescription['memory'],
+): Field {
   const values = cellsText(cells);
   const value = target === undefined ? values : `${target.path}${values === '' ? '' : ` ${values}`}`;
   const label = `${property}${name === undefined ? (index === 0 ? '' : ` ${index}`) : ` ${name}`}`;
   if (problem !== undefined) return { label, value: spans(value, 'warning'), note: problem };
-  return { label, value: value === '' ? 'none (an empty entry)' : value };
+  const set = property === 'memory-region' ? memory.get(index) : undefined;
+  const note = set === undefined ? '' : memoryText(set.entries, set.size);
+  return { label, value: value === '' ? 'none (an empty entry)' : value, ...(note !== '' && { note }) };
+}
+
+/** '0x10000000 size 0x1000'; 'size 0x4000000, wherever the kernel puts it'. */
+function memoryText(entries: readonly RegEntry[], size: bigint | undefined): string {
+  const places = entries.map((entry) => textOf(placeText(entry)));
+  if (places.length > 0) return places.join(', ');
+  return size === undefined ? '' : `size ${hex(size)}, wherever the kernel puts it`;
 }
 
 function mapField(label: string, { first, length, target, output, problem }: MapEntry): Field {

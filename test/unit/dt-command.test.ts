@@ -301,6 +301,64 @@ test('a PCI device has the node of its host bridge', async (t) => {
   assert.match(field(text, 'INTA') ?? '', /^SPI 4 \(INTID 36\), level high/);
 });
 
+test('a PCI device with a node of its own: its own node, what the bridge means for it, and no names for BARs', async (t) => {
+  const here = bench(t);
+  const { machine, session, run } = here;
+  const base = join(machine.roots.sys, 'firmware/devicetree/base');
+  const cells = { '#address-cells': [3], '#size-cells': [2], device_type: 'pci' };
+  const tree = makeTree({
+    '#address-cells': [2],
+    '#size-cells': [2],
+    '/smmu': { phandle: [3], '#iommu-cells': [1] },
+    '/pcie@40000000': {
+      ...cells,
+      ranges: [0x02000000, 0, 0x10000000, 0, 0x10000000, 0, 0x2eff0000],
+      'iommu-map': [0, 3, 0x100, 0x10000],
+      '/nic@1,0': { compatible: 'pci10ec,8168', reg: [0x800, 0, 0, 0, 0], 'reg-names': ['nic'] },
+    },
+  });
+  writeNode(tree.root, base);
+  const bridge = join(machine.roots.sys, 'devices/platform/40000000.pcie');
+  const nic = join(bridge, 'pci0000:00/0000:00:01.0');
+  mkdirSync(nic, { recursive: true });
+  mkdirSync(join(machine.roots.sys, 'bus/pci/devices'), { recursive: true });
+  symlinkSync(nic, join(machine.roots.sys, 'bus/pci/devices/0000:00:01.0'));
+  symlinkSync(join(base, 'pcie@40000000/nic@1,0'), join(nic, 'of_node'));
+  symlinkSync(join(base, 'pcie@40000000'), join(bridge, 'of_node'));
+  writeFileSync(join(nic, 'resource'), '0x10000000 0x10000fff 0x40200\n');
+  const transport = new PlatformTransport({ name: '0000:00:01.0', bus: 'pci', regions: [0x1000] });
+  session.adopt(new Device(transport));
+  const text = await run('dt');
+  assert.match(text, /^\/pcie@40000000\/nic@1,0\n/);
+  assert.equal(field(text, 'reg 0 nic'), 'PCI config 00:01.0 size 0x0');
+  assert.equal(field(text, 'at the IOMMU'), '/smmu 0x108');
+  assert.equal(field(text, 'region0'), '0x10000000 size 0x1000  in a memory 32 window of ranges');
+  assert.doesNotMatch(text, /not matched/);
+  await run('dt use /pcie@40000000/nic@1,0');
+  assert.deepEqual(session.spaceNames.includes('nic'), false);
+});
+
+test('memory that is set aside for a device', async (t) => {
+  const { folder, run } = bench(t);
+  const file = join(folder, 'memory.dtb');
+  const set: MadeNode = {
+    '#address-cells': [1],
+    '#size-cells': [1],
+    '/reserved-memory': {
+      '#address-cells': [1],
+      '#size-cells': [1],
+      ranges: true,
+      '/fixed@80000000': { phandle: [1], reg: [0x80000000, 0x100000] },
+      '/pool': { phandle: [2], size: [0x4000000] },
+    },
+    '/dsp': { 'memory-region': [1, 2], 'memory-region-names': ['code', 'pool'] },
+  };
+  writeFileSync(file, makeBlob(set));
+  const text = await run(`dt /dsp --dtb ${file}`);
+  assert.equal(field(text, 'memory-region code'), '/reserved-memory/fixed@80000000  0x80000000 size 0x100000');
+  assert.equal(field(text, 'memory-region pool'), '/reserved-memory/pool  size 0x4000000, wherever the kernel puts it');
+});
+
 test('an ACPI device has what sysfs knows', async (t) => {
   const { machine, run } = bench(t);
   const firmware = {

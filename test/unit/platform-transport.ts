@@ -10,7 +10,7 @@ import type {
 /** What VFIO says of a made-up platform or AMBA device. */
 export interface PlatformFacts {
   readonly name: string;
-  readonly bus?: 'platform' | 'amba';
+  readonly bus?: 'platform' | 'amba' | 'pci';
   /** Bytes of each region. */
   readonly regions: readonly number[];
   readonly irqs?: readonly ('level' | 'edge')[];

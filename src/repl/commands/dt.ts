@@ -1,6 +1,6 @@
 import { type BusDevice, isVfioBound } from '../../vfio/bus/bus-device.js';
 import { systemRoots } from '../../vfio/bus/roots.js';
-import { regOf } from '../../vfio/devicetree/address.js';
+import { firstAddress } from '../../vfio/devicetree/address.js';
 import { attach, attachmentOf, matchingOf } from '../../vfio/devicetree/attach.js';
 import { describeNode } from '../../vfio/devicetree/describe.js';
 import { readTreeFile } from '../../vfio/devicetree/file.js';
@@ -27,6 +27,8 @@ import { isNodeOf, requireTree, type Subject, subjectOf, treeFor } from '../tree
 
 /** Lines of `dt tree` that are shown: a hostile tree would have a hundred thousand. */
 const MOST_NODES = 10_000;
+/** Lines after which Ctrl-C is looked for. */
+const ROWS_A_BREATH = 64;
 
 const dtb = optional(file('a device tree blob to look into, in place of the one that the kernel has'));
 
@@ -48,7 +50,8 @@ function showSubject(session: Session, subject: Subject, whole: boolean): View {
     warnings: warningsOf(subject),
     ...(of !== undefined && { of: { holder: of, device: bus?.name ?? '' } }),
     ...(open !== undefined &&
-      of === undefined && {
+      of === undefined &&
+      !open.isPci && {
         device: {
           name: open.name,
           matching: matchingOf(open, tree, node, session.roots),
@@ -68,7 +71,7 @@ function warningsOf({ tree, node, of, bus, open }: Subject): readonly Warning[] 
     const attached = attachmentOf(open);
     if (attached !== undefined && isNodeOf(open, tree, node)) return attached.warnings;
   }
-  const isDevice = node.property('compatible') !== undefined && 'cpu' in (regOf(node)?.entries[0]?.translated ?? {});
+  const isDevice = node.property('compatible') !== undefined && firstAddress(node) !== undefined;
   if (!isDevice) return [];
   const link = bus?.iommuGroup !== undefined || open !== undefined ? undefined : iommuLink(tree, node);
   const unlinked =
@@ -104,25 +107,33 @@ function* rowsUnder(node: DtNode, depth: number, deepest: number): Generator<Row
   if (depth < deepest) for (const child of node.children) yield* rowsUnder(child, depth + 1, deepest);
 }
 
-function treeTable(node: DtNode, deepest: number): View {
+/** What a row shows of a node. */
+function cellsOf({ node, depth }: Row): {
+  name: string;
+  address: bigint | undefined;
+  compatible: string[];
+  status: string;
+} {
+  return {
+    name: `${'  '.repeat(depth)}${depth === 0 ? node.path : node.name}`,
+    address: firstAddress(node),
+    compatible: node.property('compatible')?.strings ?? [],
+    status: statusOf(node),
+  };
+}
+
+async function treeTable({ breathe }: Context, top: DtNode, deepest: number): Promise<View> {
   const rows: Row[] = [];
   let more = 0;
-  for (const row of rowsUnder(node, 0, deepest)) {
+  for (const row of rowsUnder(top, 0, deepest)) {
     if (rows.length < MOST_NODES) rows.push(row);
     else more += 1;
   }
-  const cells = rows.map(({ node: one, depth }) => {
-    const first = regOf(one)?.entries[0];
-    const cpu = first !== undefined && 'cpu' in first.translated ? first.translated.cpu : undefined;
-    const status = statusOf(one);
-    return {
-      path: one.path,
-      name: `${'  '.repeat(depth)}${depth === 0 ? one.path : one.name}`,
-      address: cpu,
-      compatible: one.property('compatible')?.strings ?? [],
-      status,
-    };
-  });
+  const cells: (ReturnType<typeof cellsOf> & { path: string })[] = [];
+  for (const row of rows) {
+    cells.push({ path: row.node.path, ...cellsOf(row) });
+    if (cells.length % ROWS_A_BREATH === 0) await breathe();
+  }
   const table: View = {
     kind: 'table',
     columns: [
@@ -183,9 +194,11 @@ export const commands = [
     effect: 'none',
     needs: 'nothing',
     examples: [{ line: 'dt tree --dtb scripts/pl031.dtb', says: 'every node of a blob' }],
-    async run({ session }: Context, { arguments: { node }, flags }): Promise<View> {
+    async run(context: Context, { arguments: { node }, flags }): Promise<View> {
+      const { session } = context;
       const tree = requireTree(await treeFor(session, flags.dtb));
-      return treeTable(node === undefined ? tree.root : lookUp(tree, node, session.roots), flags.depth ?? Infinity);
+      const top = node === undefined ? tree.root : lookUp(tree, node, session.roots);
+      return treeTable(context, top, flags.depth ?? Infinity);
     },
   }),
 

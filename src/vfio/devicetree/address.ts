@@ -192,8 +192,14 @@ function entriesOf(
   ];
 }
 
-/** `reg` of a node, each entry translated; undefined where it has none. */
-export function regOf(node: DtNode): Reg | undefined {
+/** What the processor sees at the first entry of `reg`; undefined where there is none, or it is no place in memory. */
+export function firstAddress(node: DtNode): bigint | undefined {
+  const [first] = regOf(node, 1)?.entries ?? [];
+  return first !== undefined && 'cpu' in first.translated ? first.translated.cpu : undefined;
+}
+
+/** `reg` of a node, each entry translated, or the first `most` of them; undefined where it has none. */
+export function regOf(node: DtNode, most = MOST_ENTRIES): Reg | undefined {
   const property = node.property('reg');
   const bus = node.parent;
   if (property === undefined || bus === undefined) return undefined;
@@ -201,7 +207,7 @@ export function regOf(node: DtNode): Reg | undefined {
   const why = tooMany(cells);
   if (why !== undefined) return { entries: [], cells, problem: why };
   const [entries, problem] = entriesOf(property, node, [cells.address, cells.size]);
-  const list = entries.map(([address = [], size = []], index) => {
+  const list = entries.slice(0, most).map(([address = [], size = []], index) => {
     const at = busAddress(bus, address);
     const bytes = cells.size === 0 ? undefined : numberOf(size);
     return { index, bus: at, size: bytes, translated: translate(bus, at, bytes) };

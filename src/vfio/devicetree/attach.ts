@@ -70,7 +70,8 @@ export function attachByName(device: Device, roots: Roots, tree?: DeviceTree): A
 export function attach(device: Device, tree: DeviceTree, node: DtNode, roots: Roots): Attachment {
   attachments.get(device)?.detach();
   const removals: (() => void)[] = [];
-  const names = [...nameRegions(device, node, removals), ...nameInterrupts(device, node, removals)];
+  // PCI has BARs and vectors of its own: entry 0 of such a node's reg is its config space.
+  const names = device.isPci ? [] : [...nameRegions(device, node, removals), ...nameInterrupts(device, node, removals)];
   const path = busDeviceOf(device, roots)?.path;
   const runtime = path === undefined ? undefined : attribute(join(path, 'power/runtime_status'));
   const facts = { bus: device.info.bus, ...(runtime !== undefined && { runtime }) };
@@ -125,7 +126,7 @@ function nameInterrupts(device: Device, node: DtNode, removals: (() => void)[]):
   const written = node.property('interrupt-names')?.strings ?? [];
   return [...device.irqs].flatMap((irq) => {
     const name = written[irq.index];
-    if (name === undefined || name === '' || device.isPci) return [];
+    if (name === undefined || name === '') return [];
     return [give(irq.name, irq.index, name, reservedIrq, (each) => device.irqs.nameIrq(irq, each), removals)];
   });
 }

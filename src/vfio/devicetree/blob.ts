@@ -22,7 +22,7 @@ const NOP = 4;
 const END = 9;
 
 /** Bytes: Linux takes no more than 2 MiB on arm64, and boards have a tenth of a megabyte. */
-export const LARGEST_BLOB = 8 * 1024 * 1024;
+export const LARGEST_BLOB = 4 * 1024 * 1024;
 /** Source: drivers/of/fdt.c, FDT_MAX_DEPTH. */
 const DEEPEST = 64;
 /** The specification allows 31 characters; trees of boards have some more. */

@@ -1,4 +1,4 @@
-import { type Ranges, type Reg, rangesOf, regOf } from './address.js';
+import { numberOf, type Ranges, type Reg, type RegEntry, rangesOf, regOf } from './address.js';
 import { deviceNameOf } from './device-name.js';
 import { type DmaFacts, dmaOf } from './dma.js';
 import { type Interrupts, interruptMapOf, interruptsOf, type MappedInterrupt } from './interrupt.js';
@@ -26,6 +26,8 @@ export interface NodeDescription {
   readonly interrupts?: Interrupts;
   readonly interruptMap?: { readonly entries: readonly MappedInterrupt[]; readonly problem?: string };
   readonly references: readonly Reference[];
+  /** What `memory-region` sets aside, by the index of the reference: fixed places, or how much the kernel chooses one for. */
+  readonly memory: ReadonlyMap<number, { readonly entries: readonly RegEntry[]; readonly size?: bigint }>;
   readonly iommuMap?: readonly MapEntry[];
   readonly msiMap?: readonly MapEntry[];
   readonly dma: DmaFacts;
@@ -86,6 +88,7 @@ export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
     ...(interrupts !== undefined && { interrupts }),
     ...(interruptMap !== undefined && { interruptMap }),
     references,
+    memory: memoryOf(references),
     ...(iommuMap !== undefined && { iommuMap }),
     ...(msiMap !== undefined && { msiMap }),
     dma: dmaOf(node),
@@ -96,4 +99,15 @@ export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
         !decoded.has(name) && !referring.has(name) && !namesOfReferences.has(name) && name !== 'pinctrl-names',
     ),
   };
+}
+
+function memoryOf(references: readonly Reference[]): NodeDescription['memory'] {
+  return new Map(
+    references.flatMap(({ property, index, target }) => {
+      if (property !== 'memory-region' || target === undefined) return [];
+      const size = target.property('size')?.cells;
+      const entries = regOf(target)?.entries ?? [];
+      return [[index, { entries, ...(size !== undefined && { size: numberOf(size) }) }]];
+    }),
+  );
 }

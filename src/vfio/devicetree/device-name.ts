@@ -1,4 +1,4 @@
-import { regOf } from './address.js';
+import { firstAddress } from './address.js';
 import { baseName, type DtNode, nodesUnder } from './node.js';
 import type { DeviceTree } from './tree.js';
 
@@ -10,9 +10,9 @@ import type { DeviceTree } from './tree.js';
 export function deviceNameOf(node: DtNode): string {
   let name = '';
   for (let at = node; at.parent !== undefined; at = at.parent) {
-    const first = regOf(at)?.entries[0]?.translated;
-    if (first !== undefined && 'cpu' in first) {
-      const place = `${first.cpu.toString(16)}.${maskOf(at)}${baseName(at)}`;
+    const address = firstAddress(at);
+    if (address !== undefined) {
+      const place = `${address.toString(16)}.${maskOf(at)}${baseName(at)}`;
       return name === '' ? place : `${place}:${name}`;
     }
     name = name === '' ? at.name : `${at.name}:${name}`;

@@ -35,8 +35,7 @@ export interface MapEntry {
   readonly cells: readonly number[];
 }
 
-/** The entries of an interrupt-map; the last one says what is wrong, where something is. */
-export function* mapEntries(tree: DeviceTree, nexus: DtNode, size: number): Generator<MapEntry | string> {
+function* mapEntries(tree: DeviceTree, nexus: DtNode, size: number): Generator<MapEntry | string> {
   const map = nexus.property('interrupt-map')?.cells ?? [];
   let entries = 0;
   for (let at = 0; at < map.length; entries += 1) {
@@ -65,6 +64,18 @@ export function* mapEntries(tree: DeviceTree, nexus: DtNode, size: number): Gene
   return undefined;
 }
 
+/** The maps that were taken apart already: each is searched for every interrupt below it. */
+const known = new WeakMap<DtNode, { readonly size: number; readonly entries: readonly (MapEntry | string)[] }>();
+
+/** The entries of the interrupt-map of `nexus`, whose keys have `size` cells; the last one says what is wrong, where something is. */
+export function entriesOf(tree: DeviceTree, nexus: DtNode, size: number): readonly (MapEntry | string)[] {
+  const before = known.get(nexus);
+  if (before?.size === size) return before.entries;
+  const entries = [...mapEntries(tree, nexus, size)];
+  known.set(nexus, { size, entries });
+  return entries;
+}
+
 /** The entry of the interrupt-map of `nexus` for a unit address and cells. A string says why there is none. */
 export function mapped(
   tree: DeviceTree,
@@ -76,7 +87,7 @@ export function mapped(
   if (size > MOST_CELLS) return `#address-cells of ${nexus.path} is ${size}`;
   const unit = [...Array.from({ length: size }, (_, index) => address[index] ?? 0), ...cells];
   const mask = nexus.property('interrupt-map-mask')?.cells ?? [];
-  for (const entry of mapEntries(tree, nexus, unit.length)) {
+  for (const entry of entriesOf(tree, nexus, unit.length)) {
     if (typeof entry === 'string') return entry;
     const { key } = entry;
     if (unit.every((cell, index) => ((cell ^ (key[index] ?? 0)) & (mask[index] ?? 0xffffffff)) === 0)) return entry;

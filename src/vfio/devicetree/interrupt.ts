@@ -1,5 +1,5 @@
 import { type DecodedInterrupt, decodeInterrupt } from './interrupt-controller.js';
-import { addressCells, interruptCells, mapEntries, mapped, MOST_CELLS } from './interrupt-map.js';
+import { addressCells, interruptCells, entriesOf, mapped, MOST_CELLS } from './interrupt-map.js';
 import { type DtNode, isCompatible } from './node.js';
 import type { DeviceTree } from './tree.js';
 
@@ -225,7 +225,7 @@ export function interruptMapOf(
   if (typeof count === 'string') return { entries: [], problem: count };
   if (size > MOST_CELLS) return { entries: [], problem: `#address-cells of ${nexus.path} is ${size}` };
   const entries: MappedInterrupt[] = [];
-  for (const entry of mapEntries(tree, nexus, size + count)) {
+  for (const entry of entriesOf(tree, nexus, size + count)) {
     if (typeof entry === 'string') return { entries, problem: entry };
     const { key, parent, address, cells } = entry;
     const { maps, ...end } = resolve(tree, address, { parent, cells });

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import type { BusDevice } from '../bus/bus-device.js';
-import { rangesOf, upwards } from './address.js';
+import { isPciBus, rangesOf, upwards } from './address.js';
 import { type Interrupt, pinInterrupt } from './interrupt.js';
 import type { DtNode } from './node.js';
 import { idMapOf, type MapEntry } from './reference.js';
@@ -38,12 +38,9 @@ export interface Bar {
 /** The last VFIO index of a BAR; the ROM is next. */
 const LAST_BAR = 5;
 
-export function pciFacts(
-  tree: DeviceTree,
-  bridge: DtNode,
-  device: BusDevice,
-  resources: readonly Resource[],
-): PciFacts {
+/** `node` is the host bridge's, or that of a device somewhere below it. */
+export function pciFacts(tree: DeviceTree, node: DtNode, device: BusDevice, resources: readonly Resource[]): PciFacts {
+  const bridge = hostBridge(node);
   const requester = requesterOf(device.name);
   const iommu = translatedId(tree, bridge, 'iommu-map', requester);
   const msi = translatedId(tree, bridge, 'msi-map', requester);
@@ -54,6 +51,13 @@ export function pciFacts(
     bars: barsOf(bridge, resources),
     pins: pinsOf(tree, bridge, device),
   };
+}
+
+/** The bridge on top of a PCI node: the last one whose bus is PCI. */
+function hostBridge(node: DtNode): DtNode {
+  let bridge = node;
+  while (bridge.parent !== undefined && isPciBus(bridge.parent)) bridge = bridge.parent;
+  return bridge;
 }
 
 /** The requester ID of '0000:01:02.3': bus, device and function. */

@@ -15,7 +15,7 @@ it('a device bound to another driver, to nothing, and one without an IOMMU: exit
   await refusal([RTC], {
     error: `open ${RTC}`,
     why: /no driver is bound to it; VFIO needs vfio-amba/,
-    hint: /drivers_probe/,
+    hint: /vfiodbg bind 9010000\.pl031/,
   });
   await refusal(['9000000.pl011'], {
     error: 'open 9000000.pl011',
