@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { parseDuration } from './duration.js';
 import { didYouMean } from './did-you-mean.js';
 import { clip } from './number.js';
+import { quoted } from './quoted.js';
 import { UsageError } from './usage-error.js';
 
 /** One -c or -x, in the order in which they were given. */
@@ -145,11 +146,6 @@ export function parseCommandLine(argv: readonly string[]): Request {
 /** Whether the option takes no value, and is not one of a command's that has the same name. */
 function isSwitch(name: string): name is OptionKey {
   return optionKeys.some((key) => key === name && options[key].type === 'boolean');
-}
-
-/** A word of the shell as a word of the command language. */
-function quoted(word: string): string {
-  return /^[\w./:=,+@%~-]+$/.test(word) ? word : `'${word.replaceAll(/[\\']/g, '\\$&')}'`;
 }
 
 function serveRequest(

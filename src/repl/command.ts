@@ -14,6 +14,12 @@ export type Effect = 'none' | 'read' | 'write' | 'irq' | 'dma' | 'bind' | 'reset
 /** What must be there before a command can run. */
 export type Need = 'nothing' | 'device';
 
+/**
+ * What is up to the clock in the reads of a command: how many of them there are until one brings what is waited for (polls), or both that
+ * and what they happen to see (samples).
+ */
+export type Timing = 'polls' | 'samples';
+
 /** The words that blocks are made of: they say which commands run, and how often. */
 export type Control = 'if' | 'elif' | 'else' | 'repeat' | 'while' | 'end' | 'break' | 'continue';
 
@@ -92,6 +98,8 @@ export interface Declaration<A extends ArgumentSpecs, F extends FlagSpecs, N ext
   readonly width?: boolean;
   /** It holds or does not (ExpectationError): counted in a test report, where --as gives it a name. */
   readonly checks?: boolean;
+  /** What a comparison with a recording has to leave out. */
+  readonly timing?: Timing;
   /** It is a word of blocks, which takes no flags and does not run by itself. */
   readonly control?: Control;
   readonly examples: readonly [Example, ...Example[]];

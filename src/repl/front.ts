@@ -5,6 +5,7 @@ import { commandModules } from './commands/index.js';
 import { Interrupted } from './interrupted.js';
 import { isUsersOwn, JavaScriptError } from './javascript-error.js';
 import type { Prompt } from './repl.js';
+import { quoted } from './quoted.js';
 import { Registry } from './registry.js';
 import { describe, exitCodes, type FailureStyle, failureText, showFailure } from './report.js';
 import type { ScriptFailure, ScriptOptions } from './script.js';
@@ -134,8 +135,12 @@ class Front {
   }
 
   async #runStep(step: Step): Promise<void> {
-    if (step.kind === 'command') await this.#runText(step.line);
-    else await (await import('./script.js')).runScript(this.session, step.path, this.#scriptOptions());
+    if (step.kind === 'command') return this.#runText(step.line);
+    const { runScript } = await import('./script.js');
+    // In the journal, and in a recording, it is what it would be in a command.
+    const words = [step.path, '--', ...this.#request.parameters].map(quoted);
+    this.session.device?.journal.note('command', `run ${words.join(' ').replace(/ --$/, '')}`);
+    await runScript(this.session, step.path, this.#scriptOptions());
   }
 
   /** One line, or several where the shell gave us such. */

@@ -68,6 +68,10 @@ export class Runner implements BlockHost {
     this.#generation += 1;
   }
 
+  get running(): object | undefined {
+    return this.#running;
+  }
+
   interrupt(): boolean {
     this.#running?.interrupt();
     return this.#running !== undefined;
@@ -191,12 +195,12 @@ export class Runner implements BlockHost {
       if (bound.kind !== 'command') return;
       session.device?.journal.note('command', sourceOf(prepared, statement));
       if (session.options.get('dryrun')) return this.#foresee(bound, prepared, statement);
-      session.polling = polls;
+      session.timing = polls ? 'polls' : undefined;
       return valueOf(bound.input, session);
     } catch (error) {
       throw this.#explained(error, prepared.text, statement);
     } finally {
-      session.polling = false;
+      session.timing = undefined;
     }
   }
 
@@ -332,6 +336,7 @@ export class Runner implements BlockHost {
     if (!dry) this.#dryRun.leave();
     const running = new Running(this.#session, dry);
     this.#last = { command, input };
+    this.#session.timing = command.timing;
     const answer = command.run(running, input);
     if (isView(answer)) return this.#session.output.show(answer, common.json || options.get('json'));
     if (answer === undefined) return this.#after(command);
@@ -350,6 +355,7 @@ export class Runner implements BlockHost {
     } finally {
       running.finish();
       this.#running = outer;
+      this.#session.timing = undefined;
     }
     if (running.interrupted) throw new Interrupted();
   }

@@ -11,6 +11,7 @@ import { Interrupted } from './interrupted.js';
 import { lineIn } from './javascript-error.js';
 import { Lexer, type Word } from './lexer.js';
 import { namedBits } from './named-place.js';
+import { quoted } from './quoted.js';
 import type { ScriptFrame, Session } from './session.js';
 import { Turns } from './turns.js';
 import { ExpectationError, UsageError } from './usage-error.js';
@@ -162,14 +163,8 @@ function toolsOf(session: Session, frame: ScriptFrame, checks: LastCheck): Scrip
   };
 }
 
-/** `--as` with the name quoted, whatever is in it. */
 function named(name: string | undefined): string {
-  if (name === undefined) return '';
-  const text = name
-    .replace(/[\p{Cs}\ufffd]/gu, '')
-    .replace(/["\\]/g, '\\$&')
-    .replace(/\p{Cc}/gu, (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, '0')}`);
-  return ` --as "${text}"`;
+  return name === undefined ? '' : ` --as ${quoted(name)}`;
 }
 
 function milliseconds(time: Duration): number {

@@ -9,6 +9,7 @@ import type { Location } from './arguments/location.js';
 import type { BlockOptions } from './block-run.js';
 import type { CheckSink } from './check.js';
 import { attachNode, givenTree } from './device-node.js';
+import type { Timing } from './command.js';
 import type { Environment, Names, PathStep, RegisterPlace, World } from './environment.js';
 import { IrqAnnouncer } from './irq-announcer.js';
 import { UnknownInDryRun } from './interrupted.js';
@@ -51,8 +52,8 @@ export class Session implements Names, Environment {
   readonly scripts: ScriptFrame[] = [];
   /** Blocks that are running. */
   blocks = 0;
-  /** What is being read is read again until it is as wanted: only the last of these values counts. */
-  polling = false;
+  /** What the clock decides of the reads that are made now. */
+  timing: Timing | undefined;
   /** Are told of each command that began and failed: a recording leaves it out. */
   readonly failureListeners = new Set<() => void>();
   /** Is told of every expectation: the report of a test that is running. */
@@ -249,6 +250,11 @@ export class Session implements Names, Environment {
 
   commandFailed(): void {
     for (const tell of this.failureListeners) tell();
+  }
+
+  /** What an interrupt would end now, to be compared with what it was: a command, or a block. */
+  get running(): object | undefined {
+    return this.#runner.running;
   }
 
   /** Ends the running command. False where none is running. */

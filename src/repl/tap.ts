@@ -62,7 +62,8 @@ function diagnostics({ command, file, line }: Check, failure: NonNullable<Check[
     ['hint', hint],
   ];
   const shown = pairs.flatMap(([key, value]) => (value === undefined ? [] : [`${key}: ${toJson(value)}`]));
-  const at = file === undefined ? [] : ['at:', `  file: ${toJson(file)}`, `  line: ${line ?? 0}`];
+  const where = line === undefined ? [] : [`  line: ${line}`];
+  const at = file === undefined ? [] : ['at:', `  file: ${toJson(file)}`, ...where];
   return block('fail', [...shown, ...at]);
 }
 

@@ -57,6 +57,9 @@ export interface HappeningEntry {
 
 export type JournalEntry = AccessEntry | BlockEntry | HappeningEntry;
 
+/** `bytes` are those that a block read (zeros where that was refused) or wrote: the caller's own, to be looked at during the call only. */
+export type JournalListener = (entry: JournalEntry, bytes?: Uint8Array) => void;
+
 // The getter behind the global `process` costs as much as a third of the clock; importing node:process costs 3 ms once, for its streams.
 const { hrtime } = process;
 
@@ -92,7 +95,7 @@ export class Journal {
   /** The entries that are objects, and the texts of those that are not, each in the place of its slot. */
   readonly #extras: (JournalEntry | string | undefined)[] = [];
   readonly #spaces: string[] = [];
-  readonly #listeners = new Set<(entry: JournalEntry) => void>();
+  readonly #listeners = new Set<JournalListener>();
   #listening = false;
   #next = 0;
 
@@ -142,9 +145,9 @@ export class Journal {
     this.#extra((sequence, time) => ({ kind, sequence, time, space, offset, width, fault }));
   }
 
-  /** Records a block of accesses; `time` is from before it where it wrote. */
-  block(entry: Omit<BlockEntry, 'sequence' | 'time'>, time?: number): void {
-    this.#extra((sequence, now) => ({ ...entry, sequence, time: time ?? now }));
+  /** Records a block of accesses; `time` is from before it where it wrote. `bytes` are for whoever follows, and not kept. */
+  block(entry: Omit<BlockEntry, 'sequence' | 'time'>, bytes?: Uint8Array, time?: number): void {
+    this.#extra((sequence, now) => ({ ...entry, sequence, time: time ?? now }), bytes);
   }
 
   /** Records anything else; `time` where it was taken elsewhere (an interrupt's arrival). */
@@ -161,17 +164,17 @@ export class Journal {
     if (this.#listening) this.#tell(sequence);
   }
 
-  #extra(make: (sequence: number, time: number) => JournalEntry): void {
+  #extra(make: (sequence: number, time: number) => JournalEntry, bytes?: Uint8Array): void {
     const sequence = this.#next++;
     const at = (sequence & this.#mask) * SLOT;
     this.#slots[at + META] = EXTRA;
     this.#extras[sequence & this.#mask] = make(sequence, monotonicNs());
-    if (this.#listening) this.#tell(sequence);
+    if (this.#listening) this.#tell(sequence, bytes);
   }
 
-  #tell(sequence: number): void {
+  #tell(sequence: number, bytes?: Uint8Array): void {
     const entry = this.#at(sequence);
-    if (entry) for (const listener of this.#listeners) listener(entry);
+    if (entry) for (const listener of this.#listeners) listener(entry, bytes);
   }
 
   #at(sequence: number): JournalEntry | undefined {
@@ -214,7 +217,7 @@ export class Journal {
   }
 
   /** Calls `listener` for each entry as it is recorded; the returned function ends that. */
-  follow(listener: (entry: JournalEntry) => void): () => void {
+  follow(listener: JournalListener): () => void {
     this.#listeners.add(listener);
     this.#listening = true;
     return () => {

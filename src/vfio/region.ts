@@ -292,7 +292,10 @@ export class Region implements Space {
     for (const fault of faults) bytes.fill(0, fault.index * step, (fault.index + fault.count) * step);
     const failed = faults.reduce((sum, fault) => sum + fault.count, 0);
     if (options?.tally) options.tally.add(count, failed);
-    else this.#journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride, faults: failed });
+    else {
+      const made = { space: this.name, offset, width, count, stride, faults: failed };
+      this.#journal.block({ kind: 'read-block', ...made }, bytes);
+    }
     return { offset, width, count, stride, bytes, faults };
   }
 
@@ -322,10 +325,8 @@ export class Region implements Space {
       }
     } finally {
       if (index > 0) {
-        this.#journal.block(
-          { kind: 'write-block', space: this.name, offset, width, count: index, stride, faults: 0 },
-          time,
-        );
+        const made = { space: this.name, offset, width, count: index, stride, faults: 0 };
+        this.#journal.block({ kind: 'write-block', ...made }, from.subarray(0, index * step), time);
       }
     }
   }

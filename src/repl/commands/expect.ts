@@ -75,6 +75,7 @@ export const commands = [
     needs: 'device',
     width: true,
     checks: true,
+    timing: 'polls',
     examples: [
       {
         line: 'wait region0 0x20 == 0:0x1 --timeout 100ms',

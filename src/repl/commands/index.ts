@@ -33,6 +33,7 @@ export const commandModules: readonly CommandModule[] = [
     inFull: true,
     load: () => import('./control.js'),
   },
+  { names: [['run'], ['source']], load: () => import('./run.js') },
   { names: [['disasm']], load: () => import('./disasm.js') },
   {
     names: [
@@ -74,7 +75,7 @@ export const commandModules: readonly CommandModule[] = [
   { names: [['log'], ['record']], load: () => import('./journal.js') },
   { names: [['dump'], ['fill'], ['find'], ['compare']], load: () => import('./memory.js') },
   {
-    names: [['help'], ['option'], ['run'], ['source'], ['js'], ['history'], ['quit', 'exit', 'q']],
+    names: [['help'], ['option'], ['js'], ['history'], ['quit', 'exit', 'q']],
     load: () => import('./session.js'),
   },
   { names: [['reg'], ['set'], ['decode']], load: () => import('./reg.js') },

@@ -114,7 +114,8 @@ export const commands = [
     summary: 'write what is done from now on to a file, as a script',
     details:
       'Each command is written with the accesses that it made, their values as comments above it; one that failed is a comment itself. ' +
-      '`record stop` ends it; so does closing the device. Without an argument it says what is being recorded.',
+      '`record stop` ends it; so does closing the device. Without an argument it says what is being recorded. `run SCRIPT --compare FILE` ' +
+      'holds what happens then against it.',
     arguments: { target: optional(file('the script to write, or the word stop')) },
     flags: { note: optional(text('a comment for the head of the script', 'TEXT')) },
     effect: 'none',

@@ -169,6 +169,7 @@ export const commands = [
       allowSplit: toggle('let the kernel or the server split an access that the path cannot make in one go'),
     },
     effect: 'read',
+    timing: 'samples',
     needs: 'device',
     width: true,
     examples: [

@@ -1,24 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { View } from '../../views/view.js';
-import {
-  commandName,
-  defaulted,
-  file,
-  integer,
-  many,
-  optional,
-  optionName,
-  optionValue,
-  rawLine,
-  text,
-  toggle,
-} from '../arguments.js';
+import { commandName, defaulted, integer, optional, optionName, optionValue, rawLine } from '../arguments.js';
 import { defineCommand } from '../command.js';
 import { helpView } from '../help.js';
 import { historyPath } from '../history.js';
 import { optionNames } from '../options.js';
-import { runScript, sourceScript } from '../script.js';
-import { UsageError } from '../usage-error.js';
 
 export const commands = [
   defineCommand({
@@ -66,60 +52,6 @@ export const commands = [
         rows: shown.map(({ name: option, value: now, type, summary }) => ({ name: option, value: now, type, summary })),
         data: shown,
       };
-    },
-  }),
-
-  defineCommand({
-    name: 'run',
-    group: 'scripts',
-    summary: 'run a script: lines of commands (.vfio), or JavaScript (.mjs)',
-    details:
-      'ARGs are $1, $2 and so on in a .vfio script, $# their number and $0 its path. A module exports async function run({ device, open, ' +
-      'session, parameters }). A script ends at its first error, which names its line; with --tap or ' +
-      '--junit it goes on after an expectation that does not hold, and ends with exit code 3. Behind `--`, ARGs may begin with a dash.',
-    arguments: { script: file('the script'), parameters: many(text('what $1, $2 and so on stand for', 'ARG')) },
-    flags: {
-      tap: toggle('report every expectation in TAP, in place of what the commands show'),
-      junit: optional(file('a file for a report of every expectation, in JUnit XML')),
-      bail: toggle('with --tap and --junit: end at the first expectation that does not hold'),
-    },
-    // Each of the script's own commands is refused in a read-only session by what it does itself.
-    effect: 'none',
-    needs: 'nothing',
-    examples: [
-      { line: 'run scripts/edu-bringup.vfio', says: 'a script that ships with the tool', device: 'sim:edu' },
-      {
-        line: 'run scripts/edu-soak.vfio 2 --tap --junit /tmp/edu.xml',
-        says: 'a test of two rounds, with reports for a CI',
-        device: 'sim:edu',
-      },
-    ],
-    async run({ session, signal }, { arguments: { script, parameters }, flags: { tap, junit, bail } }): Promise<void> {
-      const run = (): Promise<void> => runScript(session, script, { parameters, signal });
-      if (!tap && junit === undefined) {
-        if (bail)
-          throw new UsageError('--bail is for --tap and --junit: without them a script ends at its first failure');
-        return run();
-      }
-      const { TestReport } = await import('../test-report.js');
-      await TestReport.during(session, { name: script, tap, junit, bail }, run);
-    },
-  }),
-
-  defineCommand({
-    name: 'source',
-    group: 'scripts',
-    summary: 'run a script as if its lines stood here',
-    details:
-      'In a script FILE is found from the folder of that script on, and $0, $1 and so on are those of the script. `run` gives a script ' +
-      'arguments of its own. Variables are shared either way.',
-    arguments: { script: file('the script') },
-    flags: {},
-    effect: 'none',
-    needs: 'nothing',
-    examples: [{ line: 'source scripts/edu-registers.vfio', says: 'names for what is to come' }],
-    async run({ session, signal }, { arguments: { script } }): Promise<void> {
-      await sourceScript(session, script, signal);
     },
   }),
 

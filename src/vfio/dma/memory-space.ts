@@ -165,7 +165,10 @@ export abstract class MemorySpace implements Space {
     for (const fault of faults) bytes.fill(0, fault.index * step, (fault.index + fault.count) * step);
     const failed = faults.reduce((sum, fault) => sum + fault.count, 0);
     if (options?.tally) options.tally.add(count, failed);
-    else journal.block({ kind: 'read-block', space: this.name, offset, width, count, stride, faults: failed });
+    else {
+      const made = { space: this.name, offset, width, count, stride, faults: failed };
+      journal.block({ kind: 'read-block', ...made }, bytes);
+    }
     return { offset, width, count, stride, bytes, faults };
   }
 
@@ -193,7 +196,7 @@ export abstract class MemorySpace implements Space {
       }
     } finally {
       const made = { space: this.name, offset, width, count: index, stride, faults: 0 };
-      if (index > 0) journal.block({ kind: 'write-block', ...made }, time);
+      if (index > 0) journal.block({ kind: 'write-block', ...made }, from.subarray(0, index * step), time);
     }
   }
 
