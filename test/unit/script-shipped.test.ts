@@ -25,7 +25,7 @@ async function run(path: string, device: string, parameters: readonly string[]):
   }
 }
 
-for (const name of readdirSync('scripts')) {
+for (const name of readdirSync('scripts').filter((each) => /\.(?:vfio|mjs)$/.test(each))) {
   const path = join('scripts', name);
   const device = /sim:\w+/.exec(readFileSync(path, 'utf8'))?.[0] ?? 'sim:edu';
   test(`${path} does on ${device} what it says`, async (t) => {
