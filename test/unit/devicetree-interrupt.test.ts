@@ -286,7 +286,14 @@ test('what may hang is warned of, and what cannot is not', () => {
     'resets are listed (rst) and no driver is left that would release them: in reset, a read may hang the bus',
   ]);
   assert.deepEqual(warned('/amba', 'amba'), []);
-  assert.match(warned('/uart', 'amba').join(), /clocks are listed \(uartclk\)/);
+  assert.deepEqual(warned('/uart', 'amba'), [
+    'clocks are listed (uartclk) and no driver is left that would enable them: the device may not run',
+  ]);
+  assert.match(warned('/uart').join(), /clocks are listed \(uartclk, apb_pclk\) .* a read may hang the bus/);
+  const hangs = (path: string, bus: string): boolean[] =>
+    powerWarnings(tree, nodeAt(tree, path), { bus }).map(({ mayHang }) => mayHang);
+  assert.deepEqual(hangs('/uart', 'amba'), [false]);
+  assert.deepEqual(hangs('/uart', 'platform'), [true]);
   assert.deepEqual(warned('/one', 'platform', 'active'), []);
   assert.match(
     warned('/one', 'platform', 'suspended').join(),

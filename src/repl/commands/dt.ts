@@ -122,7 +122,7 @@ function cellsOf({ node, depth }: Row): {
   };
 }
 
-async function treeTable({ breathe }: Context, top: DtNode, deepest: number): Promise<View> {
+async function treeTable(context: Context, top: DtNode, deepest: number): Promise<View> {
   const rows: Row[] = [];
   let more = 0;
   for (const row of rowsUnder(top, 0, deepest)) {
@@ -132,7 +132,7 @@ async function treeTable({ breathe }: Context, top: DtNode, deepest: number): Pr
   const cells: (ReturnType<typeof cellsOf> & { path: string })[] = [];
   for (const row of rows) {
     cells.push({ path: row.node.path, ...cellsOf(row) });
-    if (cells.length % ROWS_A_BREATH === 0) await breathe();
+    if (cells.length % ROWS_A_BREATH === 0) await context.breathe();
   }
   const table: View = {
     kind: 'table',

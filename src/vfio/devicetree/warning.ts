@@ -25,10 +25,19 @@ export function powerWarnings(tree: DeviceTree, node: DtNode, facts: PowerFacts)
     const text = `status of ${where} is ${statusOf(disabled)}: it may have no clock, no power or no pins, and a read may hang the bus`;
     warnings.push({ mayHang: true, text });
   }
-  const clocks = gatedClocks(tree, node, facts.bus);
-  if (clocks.length > 0) {
-    const text = `clocks are listed (${list(clocks)}) and no driver is left that would enable them: a read may hang the bus`;
-    warnings.push({ mayHang: true, text });
+  const clocks = (referencesIn(tree, node, 'clocks') ?? []).filter(({ target }) => target !== undefined);
+  // The kernel enables this one for every AMBA device, whatever its driver: registers answer then, though the device may not run.
+  const answers = facts.bus === 'amba' && clocks.some(({ name }) => name === 'apb_pclk');
+  const gated = clocks.filter(
+    ({ target, name }) =>
+      target !== undefined &&
+      !isCompatible(target, 'fixed-clock', 'fixed-factor-clock') &&
+      !(answers && name === 'apb_pclk'),
+  );
+  if (gated.length > 0) {
+    const what = answers ? 'the device may not run' : 'a read may hang the bus';
+    const text = `clocks are listed (${list(gated)}) and no driver is left that would enable them: ${what}`;
+    warnings.push({ mayHang: !answers, text });
   }
   const domains = (referencesIn(tree, node, 'power-domains') ?? []).filter(({ target }) => target !== undefined);
   // The bus attaches a single domain and VFIO's drivers power it up while the device is open; several are a driver's own business.
@@ -47,15 +56,7 @@ export function powerWarnings(tree: DeviceTree, node: DtNode, facts: PowerFacts)
   return warnings;
 }
 
-/** The clocks that somebody has to switch on: neither those that always run, nor the bus clock that the kernel enables for every AMBA device. */
-function gatedClocks(tree: DeviceTree, node: DtNode, bus: string): Reference[] {
-  return (referencesIn(tree, node, 'clocks') ?? []).filter(
-    ({ target, name }) =>
-      target !== undefined && !isCompatible(target, 'fixed-clock') && !(bus === 'amba' && name === 'apb_pclk'),
-  );
-}
-
-/** 'ipg of clock-controller@30380000, baud of ...'. */
+/** 'ipg, baud and 3 more'. */
 function list(references: readonly Reference[]): string {
   const MOST = 4;
   const names = references.slice(0, MOST).map(({ name, target, index }) => name ?? target?.name ?? String(index));
