@@ -316,8 +316,9 @@ test('waiting changes nothing, and is allowed in a read-only session', async () 
   await shown('option readonly off; irq disable');
 });
 
-test('no command with followers takes arguments of its own: a follower that is spelled wrong is told from them', async () => {
+test('a command with followers takes no arguments of its own, or says so: a follower that is spelled wrong is told from them', async () => {
   const registry = new Registry(commandModules);
+  const takers = commandModules.flatMap(({ takesArguments = [] }) => takesArguments);
   for (const { name, arguments: own } of await registry.loadAll())
-    if (registry.subcommands(name).length > 0) assert.deepEqual(Object.keys(own), [], name);
+    if (registry.subcommands(name).length > 0) assert.equal(Object.keys(own).length > 0, takers.includes(name), name);
 });
