@@ -34,8 +34,8 @@ export type Step =
 export interface Program {
   readonly lines: readonly BlockLine[];
   readonly steps: readonly Step[];
-  /** Counters that its loops need. */
-  readonly slots: number;
+  /** As it is written in a script; made when it is first needed. */
+  source: string | undefined;
 }
 
 /** A block while it is being compiled: the steps whose targets are not known yet. */
@@ -129,5 +129,5 @@ export function compile(lines: readonly BlockLine[]): Program {
       else steps.push({ kind: 'run', line, index });
     });
   }
-  return { lines, steps, slots };
+  return { lines, steps, source: undefined };
 }

@@ -137,7 +137,8 @@ export class Runner implements BlockHost {
   runBlocks(program: Program, options: BlockOptions = {}): void | Promise<void> {
     const session = this.#session;
     if (session.options.get('js')) throw new UsageError('a block has no JavaScript that does the same');
-    session.device?.journal.note('command', program.lines.map(({ prepared }) => lineSource(prepared)).join('\n'));
+    program.source ??= program.lines.map(({ prepared }) => lineSource(prepared)).join('\n');
+    session.device?.journal.note('command', program.source);
     const run = new BlockRun(this, program, options);
     const outer = this.#running;
     this.#running = run;
@@ -290,7 +291,8 @@ export class Runner implements BlockHost {
   #assign({ statement, value }: Bound & { kind: 'assignment' }): void {
     const { variables } = this.#session;
     if (statement.name === '_') throw new UsageError('$_ is the last value read; it cannot be set');
-    variables.set(statement.name, valueOf(value, this.#dryRun.environment));
+    const environment = this.#session.options.get('js') ? this.#dryRun.withoutLoads : this.#dryRun.environment;
+    variables.set(statement.name, valueOf(value, environment));
     this.#dryRun.setsKnown(statement.name);
   }
 

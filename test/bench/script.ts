@@ -1,5 +1,6 @@
-// Commands of a script on a mapped region: what each costs, the start of the tool taken off.
-import { writeFileSync } from 'node:fs';
+// Commands of a script on a mapped region: what each costs, the start of the tool taken off, and what memory many of them take.
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { scratchFile, vfiodbg, wallTime } from './programs.js';
 import { type Row, atMost } from './report.js';
 import { best, inTurn } from './rounds.js';
@@ -7,23 +8,84 @@ import { best, inTurn } from './rounds.js';
 const COMMANDS = 100_000;
 const ROUNDS = 10;
 const LIMIT_US = 5;
+/** Commands whose memory is compared with that of COMMANDS. */
+const MANY = 1_000_000;
+/** What the garbage collector leaves, and what it lets grow meanwhile: 64 bytes a command more would be seen. */
+const LIMIT_HEAP_MB = 2;
+const LIMIT_RSS_MB = 60;
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
+
+const distinct = (index: number): string =>
+  index % 2 === 0
+    ? `peek region0 ${hex((index * 2) & 0xfffc)}`
+    : `poke region0 ${hex(0x8000 + ((index * 2) & 0x7ffc))} ${hex(index)}`;
 
 /** `count` lines, as a file. */
 function script(name: string, count: number, line: (index: number) => string): string {
   const file = scratchFile(`${name}-${count}.vfio`);
-  writeFileSync(file, Array.from({ length: count }, (_, index) => `${line(index)}\n`).join(''));
+  const fd = openSync(file, 'w');
+  for (let from = 0; from < count; from += 10_000) {
+    const length = Math.min(10_000, count - from);
+    writeSync(fd, Array.from({ length }, (_, index) => `${line(from + index)}\n`).join(''));
+  }
+  closeSync(fd);
   return file;
+}
+
+interface Memory {
+  /** MiB of objects that are alive at the end. */
+  readonly heap: number;
+  /** MiB that the process ever had. */
+  readonly rss: number;
+}
+
+/** The memory of a session that runs `file`. */
+function memoryOf(file: string): Memory {
+  const tell =
+    '= gc(); process.stderr.write(JSON.stringify([process.memoryUsage().heapUsed, process.resourceUsage().maxRSS * 1024]))';
+  const args = ['--expose-gc', vfiodbg, '-x', file, '-c', tell, 'sim:sram'];
+  const ended = spawnSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
+  const [heap = Number.NaN, rss = Number.NaN] = JSON.parse(ended.stderr) as number[];
+  return { heap: heap / 2 ** 20, rss: rss / 2 ** 20 };
+}
+
+/** A command of a loop: taken apart once. */
+function loopRows(): Row[] {
+  const file = scratchFile('rounds.vfio');
+  writeFileSync(file, `repeat ${COMMANDS / 2}\npeek region0 0\npoke region0 0x8000 1\nend\n`);
+  const one = script('one', 1, distinct);
+  const time = (path: string): number => wallTime([process.execPath, vfiodbg, '-x', path, 'sim:sram']);
+  const rounds = Array.from({ length: ROUNDS }, () => time(file) - time(one));
+  const each = (Math.min(...rounds) * 1000) / COMMANDS;
+  return [
+    {
+      name: `one of ${COMMANDS} commands of a script: peek and poke in a loop`,
+      measured: `${each.toFixed(2)} us`,
+      limit: atMost(each, LIMIT_US, 'us'),
+    },
+  ];
+}
+
+function memoryRows(): Row[] {
+  const loop = scratchFile('loop.vfio');
+  writeFileSync(loop, `repeat ${MANY / 2}\npeek region0 0\npoke region0 0x8000 1\nend\n`);
+  const few = memoryOf(script('distinct', COMMANDS, distinct));
+  const contenders = { 'no line like another': memoryOf(script('distinct', MANY, distinct)), 'a loop': memoryOf(loop) };
+  return Object.entries(contenders).flatMap(([kind, many]) => {
+    const [heap, rss] = [many.heap - few.heap, many.rss - few.rss];
+    const name = `memory of ${MANY} commands, over that of ${COMMANDS}: ${kind}`;
+    return [
+      { name: `${name}, alive`, measured: `${heap.toFixed(1)} MiB`, limit: atMost(heap, LIMIT_HEAP_MB, 'MiB') },
+      { name: `${name}, at the most`, measured: `${rss.toFixed(1)} MiB`, limit: atMost(rss, LIMIT_RSS_MB, 'MiB') },
+    ];
+  });
 }
 
 export async function run(): Promise<Row[]> {
   const rows: Row[] = [];
   const kinds: Readonly<Record<string, (index: number) => string>> = {
-    'peek and poke, no line like another': (index) =>
-      index % 2 === 0
-        ? `peek region0 ${hex((index * 2) & 0xfffc)}`
-        : `poke region0 ${hex(0x8000 + ((index * 2) & 0x7ffc))} ${hex(index)}`,
+    'peek and poke, no line like another': distinct,
     'peek, every line the same': () => 'peek region0 0x100',
   };
   for (const [kind, line] of Object.entries(kinds)) {
@@ -40,5 +102,5 @@ export async function run(): Promise<Row[]> {
       limit: atMost(each, LIMIT_US, 'us'),
     });
   }
-  return rows;
+  return [...rows, ...loopRows(), ...memoryRows()];
 }

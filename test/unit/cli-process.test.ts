@@ -149,6 +149,8 @@ test('arguments behind -- reach scripts, commands and standard input', async () 
   assert.equal((await run('-x', path, 'sim:edu', '--', 'a b', '0x0')).out, expected);
   assert.equal((await run('-c', 'peek region0 $2; echo $1', 'sim:edu', '--', 'a b', '0x0')).out, expected);
   assert.equal((await fed('peek region0 $2\necho $1', 'sim:edu', '--', 'a b', '0x0')).out, expected);
+  const block = '\ufeffif $# == 2\r\n  # a comment\r\n  repeat 2\r\n    echo "x;  end"\r\n  end\r\nend';
+  assert.equal((await fed(block, 'sim:edu', '--', '1', '2')).out, 'x;  end\nx;  end\n');
   const several = await run('-c', 'repeat 2\n  echo x\nend\necho y', 'sim:edu');
   assert.equal(several.out, 'x\nx\ny\n', 'and -c takes what the shell gives it in several lines');
   const open = await run('-c', 'repeat 2', '-c', 'end', 'sim:edu');

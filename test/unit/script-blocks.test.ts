@@ -264,6 +264,7 @@ test('--js of a block is refused, and reads nothing', async () => {
   await feed(session, 'option js on\n');
   const error = await failure(() => feed(session, 'if [region0 0]; peek region0 0; end'));
   assert.match(error.message, /no JavaScript that does the same/);
+  assert.match((await failure(() => feed(session, '$x = [region0 0]'))).message, /would read the device/);
   assert.deepEqual(accesses(session), []);
   session.closeAll();
 });
