@@ -40,7 +40,7 @@ export function shapeOf(command: Command): CommandShape {
 }
 
 /** What a flag that is not given is does not depend on any name. */
-const nameless: Names = {
+export const nameless: Names = {
   space: () => undefined,
   spaceNames: [],
   defaultSpace: undefined,

@@ -140,7 +140,12 @@ class Front {
     // In the journal, and in a recording, it is what it would be in a command.
     const words = [step.path, '--', ...this.#request.parameters].map(quoted);
     this.session.device?.journal.note('command', `run ${words.join(' ').replace(/ --$/, '')}`);
-    await runScript(this.session, step.path, this.#scriptOptions());
+    try {
+      await runScript(this.session, step.path, this.#scriptOptions());
+    } catch (error) {
+      this.session.commandFailed();
+      throw error;
+    }
   }
 
   /** One line, or several where the shell gave us such. */

@@ -1,4 +1,6 @@
+import { bind } from './bind.js';
 import type { Control } from './command.js';
+import { nameless } from './command-shape.js';
 import type { CommandStatement, Statement } from './parser.js';
 import { UsageError } from './usage-error.js';
 
@@ -33,14 +35,24 @@ export function nesting(
   return stack;
 }
 
+/**
+ * Throws UsageError where the expression behind a word is none, before anything of its block runs. What names places can only be told then.
+ */
+function checkHead(line: string, statement: CommandStatement): void {
+  if (statement.unset === undefined && !statement.words.some(({ text }) => text.includes('[')))
+    bind(line, statement, nameless);
+}
+
 function step(
   line: string,
-  { start, end, words }: CommandStatement,
+  statement: CommandStatement,
   word: Control,
   number: number,
   open: readonly Opener[],
 ): readonly Opener[] {
   const top = open.at(-1);
+  checkHead(line, statement);
+  const { start, end } = statement;
   const fail = (message: string, hint: string): never => {
     throw new UsageError(message, { line, start, end }, hint);
   };
@@ -49,13 +61,6 @@ function step(
     const unended = new UsageError(`"${word}" has no end`, { line, start, end }, 'end closes it');
     return [...open, { word, number, unended, last: false }];
   }
-  const [extra] = words;
-  if (extra !== undefined && word !== 'elif')
-    throw new UsageError(
-      `${word} takes no more words than that`,
-      { line, start: extra.start, end: extra.end },
-      'what is to be run stands behind a ; or on the next line',
-    );
   if (word === 'end') {
     if (top === undefined) fail('"end" ends nothing', 'there is an end too many, or an if, repeat or while is missing');
     return open.slice(0, -1);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -156,6 +156,20 @@ test('arguments behind -- reach scripts, commands and standard input', async () 
   const open = await run('-c', 'repeat 2', '-c', 'end', 'sim:edu');
   assert.deepEqual([open.code, open.out], [2, '']);
   assert.match(open.err, /"repeat" has no end/);
+});
+
+test('what -x runs is recorded as a run of it, with its arguments', async () => {
+  const path = join(folder, 'recorded script.vfio');
+  writeFileSync(path, 'peek region0 $2\nexpect region0 0 == $1\n');
+  const recordings = [join(folder, 'good.rec'), join(folder, 'bad.rec')];
+  await run('-c', `record ${recordings[0]}`, '-x', path, 'sim:edu', '--', '0x010000ed', '-4+4');
+  await run('-c', `record ${recordings[1]}`, '-x', path, 'sim:edu', '--', '5', '0');
+  const [good = '', bad = ''] = recordings.map((each) => readFileSync(each, 'utf8'));
+  const reads = '#: read region0+0x0 (32 bits) = 0x010000ed\n'.repeat(2);
+  assert.ok(good.endsWith(`Z\n${reads}run "${path}" -- 0x010000ed -4+4\n`), good);
+  assert.ok(bad.endsWith(`Z\n${reads}# failed: run "${path}" -- 5 0\n`), bad);
+  const again = await run('-c', `run ${recordings[0]} --compare ${recordings[0]}`, 'sim:edu');
+  assert.match(again.out, /all 2 accesses as recorded\n$/);
 });
 
 test('SIGTERM and SIGINT end a loop that never waits', { timeout: 60_000 }, async () => {

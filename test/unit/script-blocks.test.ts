@@ -150,6 +150,11 @@ test('what is wrong with blocks is said with the line where it is', async () => 
     ['if\nend', 1, /EXPR is missing/],
     ['repeat\nend', 1, /N is missing/],
     ['repeat while\nend', 1, /EXPR is missing/],
+    ['echo a\nif 1\nelif 2 3\nend', 3, /"3" does not belong/],
+    ['while (1\n', 1, /never closed/],
+    ['if\necho a', 1, /EXPR is missing/],
+    ['repeat -1; break; end', 1, /0xf{16} is no number of rounds/, /below 2\^53/],
+    ['$n = 0; repeat $n - 1; break; end', 1, /no number of rounds/],
     ['if $x = 1\nend', 1, /"= 1" does not belong to a value/, /== compares/],
     ['if 1 echo x\nend', 1, /"echo x" does not belong/, /behind a ;/],
     ['if 1\n  nope\nend', 2, /there is no command "nope"/],
@@ -217,7 +222,7 @@ test('a loop is interrupted, and lets the event loop run meanwhile', { timeout: 
     'while 1\n$n = 1\nend\n',
     'while 1; end',
     'while 1\n wait region0 0 == 1 --timeout 60s\nend\n',
-    'repeat 0xffffffffffffffff\nif 1\nend\nend\n',
+    'repeat 0x1fffffffffffff\nif 1\nend\nend\n',
   ]) {
     const { session } = memfdSession();
     const running = feed(session, script);

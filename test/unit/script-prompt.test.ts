@@ -4,6 +4,7 @@ import { opened, prompt } from './terminal.js';
 
 test('a block is typed over several lines, and runs when it ends', async () => {
   const terminal = await opened();
+  assert.match(await terminal.enter('repeat'), /N is missing/, 'a block that cannot be is not begun');
   assert.equal(await terminal.enter('repeat 2', 'repeat> '), '');
   assert.equal(await terminal.enter('peek region0 0', 'repeat> '), '');
   assert.equal(await terminal.enter('', 'repeat> '), '', 'an empty line repeats nothing');

@@ -12,7 +12,7 @@ export function test(summary: string): Argument<bigint> {
     summary,
     presence: 'required',
     most: Infinity,
-    parse: (words) => parseRest(words, 'EXPR'),
+    parse: (words) => parseRest(words, 'EXPR').parsed,
     complete: completeTest,
   };
 }
@@ -30,9 +30,10 @@ export function repetition(summary: string): Argument<Repetition> {
     parse(words): Parsed<Repetition> {
       if (words.peek()?.text === 'while') {
         words.take('while');
-        return combine([parseRest(words, 'EXPR')], ([value = 0n]) => ({ going: value !== 0n }));
+        return combine([parseRest(words, 'EXPR').parsed], ([value = 0n]) => ({ going: value !== 0n }));
       }
-      return combine([parseRest(words, 'N')], ([value = 0n]) => ({ times: Number(value) }));
+      const { scanner, parsed } = parseRest(words, 'N');
+      return combine([parsed], ([value = 0n]) => ({ times: timesOf(scanner, value) }));
     },
     complete: (typed, world, before) => [
       ...(before.length === 0 ? [{ text: 'while' }] : []),
@@ -41,11 +42,22 @@ export function repetition(summary: string): Argument<Repetition> {
   };
 }
 
-function parseRest(words: Words, label: string): Parsed<bigint> {
+/** More rounds than anyone waits for are a number below zero that has wrapped around. */
+function timesOf(scanner: Scanner, value: bigint): number {
+  if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+  throw scanner.error(
+    `0x${value.toString(16)} is no number of rounds`,
+    0,
+    scanner.end,
+    'below 2^53; while 1 goes on until break or Ctrl-C',
+  );
+}
+
+function parseRest(words: Words, label: string): { readonly scanner: Scanner; readonly parsed: Parsed<bigint> } {
   const scanner = new Scanner(words.line, words.takeRest(label), words.names);
   const parsed = parseExpression(scanner);
   scanner.skipSpace();
-  if (scanner.done) return parsed;
+  if (scanner.done) return { scanner, parsed };
   const rest = scanner.text.slice(scanner.at);
   const hint = rest.startsWith('=') ? '== compares' : 'what is to be run stands behind a ; or on the next line';
   return scanner.fail(`"${clip(rest)}" does not belong to a value`, scanner.at, scanner.end, hint);
