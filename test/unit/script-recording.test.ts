@@ -243,11 +243,16 @@ test('polls count by what they end with, however many reads they take', async ()
       'wait region0 0 != 9',
     ].join('\n'),
   );
-  /** The device changes by itself. */
+  /** The device changes by itself, some time after it was written to. */
   const change = (on: Board, ms: number, value: number): void => {
-    const transport = on.session.device?.transport;
-    assert.ok(transport instanceof MemfdTransport);
-    setTimeout(() => pwrite(transport.fd, Uint8Array.of(value), 0), ms);
+    const { device } = on.session;
+    assert.ok(device?.transport instanceof MemfdTransport);
+    const { fd } = device.transport;
+    const leave = device.journal.follow(({ kind }) => {
+      if (kind !== 'write') return;
+      leave();
+      setTimeout(() => pwrite(fd, Uint8Array.of(value), 0), ms);
+    });
   };
   change(own, 5, 2);
   const recording = await record([`run ${script}`], own);
