@@ -128,8 +128,8 @@ const overAll: Readonly<Record<string, readonly string[]>> = {
   plot: ['plot FIFO --count 2 --every 1ms'],
 };
 
-/** expect reads the one place that it names; of a snapshot there are tests of its own. */
-const others = new Set(['expect', 'snapshot']);
+/** expect reads the one place that it names, profile use the identity of the device; of a snapshot there are tests of its own. */
+const others = new Set(['expect', 'profile use', 'snapshot']);
 
 test('no command reads what a read would change, unless it is forced', async (t) => {
   const { run, bank } = await bench(t);
