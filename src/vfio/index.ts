@@ -11,6 +11,16 @@ export { Iommu, type Translation, type Verification } from './iommu/iommu.js';
 export { type AccessEntry, type BlockEntry, type HappeningEntry, Journal, type JournalEntry } from './journal.js';
 export { openDevice, type OpenOptions } from './open.js';
 export { Region } from './region.js';
+export type { Caution } from './registers/caution.js';
+export { decode, type Decoded, type DecodedField } from './registers/decode.js';
+export type {
+  Block as RegisterBlock,
+  FieldDescription,
+  NamedValue,
+  Register,
+  RegisterMap,
+} from './registers/register-map.js';
+export { RegisterSet } from './registers/register-set.js';
 export type { Block, BlockFault, BlockShape, PollRequest, PollResult, Space } from './space.js';
 export type { DeviceInfo, IrqInfo, RegionInfo, Via } from './transport/transport.js';
 export { until, type UntilOptions, type UntilResult, type Wanted } from './until.js';
