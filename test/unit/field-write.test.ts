@@ -141,6 +141,22 @@ test('fields and values become bits of the register', () => {
   );
 });
 
+test('where a field that is read and one that is written share bits, what is read is not written', () => {
+  const of = register('R', 0, {
+    reset: 0x300n,
+    fields: [
+      field('CMD', [15, 8], { access: 'wo' }),
+      field('STATUS', [15, 8], { access: 'ro' }),
+      field('MODE', [2, 1]),
+      field('EN', [0, 0]),
+    ],
+  });
+  const known = (): { value: bigint; mask: bigint } => ({ value: 0n, mask: 0n });
+  const plan = planWrite(of, { mask: 1n, value: 1n }, { known, force: false });
+  assert.ok(!('why' in plan));
+  assert.equal(composed(plan, 0xff04n), 0x305n);
+});
+
 test('a field of a register whose value is not known is not made up', () => {
   const fields = [field('GO', [0, 0], { access: 'wo' }), field('EN', [1, 1])];
   const of = register('R', 0, { fields });

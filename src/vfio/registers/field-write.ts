@@ -165,7 +165,8 @@ function neighboursIn(register: Register, written: bigint): Neighbours {
   return {
     kept: group([...stored.filter((part) => !isWriteOnly(part)), ...asRead]),
     writeOnly: group(hidden),
-    inert: group(parts.filter((part) => !isWritable(part))).mask,
+    // A field that is read may share its bits with one that is written there.
+    inert: group(parts.filter((part) => !isWritable(part))).mask & ~group(writable).mask,
     base: (reset.value & reset.known & ~written & ~group(neutral).mask) | (ones & ~written),
     acting: writable.filter(
       (part) => part.writeEffect !== 'modify' && neutralOf(part) === undefined && (part.mask & written) === 0n,
