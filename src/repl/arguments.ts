@@ -22,6 +22,7 @@ export {
   irqName,
   optionName,
   optionValue,
+  profileName,
   rawLine,
   text,
 } from './arguments/text.js';

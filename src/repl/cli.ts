@@ -30,6 +30,8 @@ export interface SessionRequest {
   readonly dtb: string | undefined;
   /** Milliseconds. */
   readonly timeoutMs: number | undefined;
+  /** A name, a file, or 'none'. */
+  readonly profile: string | undefined;
   readonly colour: boolean;
 }
 
@@ -61,6 +63,11 @@ const options = {
   bail: { type: 'boolean', says: 'with --tap and --junit: end at the first expectation that does not hold' },
   via: { type: 'string', label: 'group|cdev', says: "the kernel's way in; by default cdev where there is /dev/iommu" },
   dtb: { type: 'string', label: 'FILE', says: "the device tree to find the device in; by default the kernel's" },
+  profile: {
+    type: 'string',
+    label: 'NAME|FILE',
+    says: "the device's profile, or none; by default the one that fits. A .mjs is code that runs",
+  },
   timeout: { type: 'string', label: 'DURATION', says: 'how long a vfio-user server may take to answer (5s)' },
   'no-color': { type: 'boolean', says: 'no colours; so does NO_COLOR' },
   socket: { type: 'string', label: 'PATH', says: 'with serve: the socket to make' },
@@ -139,6 +146,7 @@ export function parseCommandLine(argv: readonly string[]): Request {
     via: viaOf(values.get('via')),
     dtb: values.get('dtb'),
     timeoutMs: timeoutOf(values.get('timeout')),
+    profile: profileOf(values.get('profile')),
     colour: !values.has('no-color'),
   };
 }
@@ -176,6 +184,11 @@ function reportOf(values: ReadonlyMap<OptionKey, string>): SessionRequest['repor
 function viaOf(text: string | undefined): 'group' | 'cdev' | undefined {
   if (text === undefined || text === 'group' || text === 'cdev') return text;
   throw new UsageError(`"${clip(text)}" is no way in`, undefined, '--via group or --via cdev');
+}
+
+function profileOf(text: string | undefined): string | undefined {
+  if (text === '') throw new UsageError('the profile has no name', undefined, '--profile edu, --profile ./mine.json');
+  return text;
 }
 
 function timeoutOf(text: string | undefined): number | undefined {

@@ -78,17 +78,21 @@ class Front {
   }
 
   async run(): Promise<number> {
-    const { device, steps, via } = this.#request;
+    const { device, steps, via, profile } = this.#request;
     if (device !== undefined) {
       try {
-        const opened = await this.session.open(device, via === undefined ? {} : { via });
-        for (const warning of opened.transport.warnings) this.output.notice(`warning: ${warning}`);
+        const opened = await this.session.open(device, {
+          ...(via !== undefined && { via }),
+          ...(profile !== undefined && { profile }),
+        });
+        for (const warning of opened.warnings) this.output.notice(`warning: ${warning}`);
       } catch (error) {
         const code = await this.#fail(error);
         return error instanceof VfioError ? exitCodes.noDevice : code;
       }
-    } else if (via !== undefined) {
-      this.output.notice('--via does nothing without a DEVICE');
+    } else {
+      if (via !== undefined) this.output.notice('--via does nothing without a DEVICE');
+      if (profile !== undefined) this.output.notice('--profile does nothing without a DEVICE');
     }
     const atTerminal = isatty(0);
     const prompts = this.#request.interactive || (steps.length === 0 && atTerminal);

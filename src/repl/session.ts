@@ -36,6 +36,8 @@ export interface ScriptFrame {
 export interface OpenRequest {
   /** Forces the kernel's way in. */
   readonly via?: 'group' | 'cdev';
+  /** The profile: a name, a file, or 'none'; by default the one that fits the device best. */
+  readonly profile?: string;
 }
 
 /** What lasts from one command to the next: devices, variables, options. */
@@ -98,6 +100,7 @@ export class Session implements Names, Environment {
   async open(address: string, request: OpenRequest = {}): Promise<Device> {
     const known = this.#devices.find((device) => device.name === address && device.gate.lost === undefined);
     if (known !== undefined) {
+      if (request.profile !== undefined) await this.useProfile(known, request.profile);
       this.#turnTo(known);
       return known;
     }
@@ -109,6 +112,7 @@ export class Session implements Names, Environment {
       timeoutMs: this.options.get('timeout'),
       ...(request.via !== undefined && { via: request.via }),
       ...(this.#past !== undefined && { journal: continued(this.#past) }),
+      ...(request.profile !== undefined && { profile: request.profile }),
     });
     this.adopt(device);
     await attachNode(this, device, given);
@@ -125,6 +129,13 @@ export class Session implements Names, Environment {
     this.#past ??= new Journal(1024);
     for (const journal of [this.#past, ...this.#devices.map((device) => device.journal)])
       journal.note(kind, text, data);
+  }
+
+  /** Puts a profile in force on `device`: the one of that name or file, none of them, or the one that fits. Rejects with VfioError. */
+  async useProfile(device: Device, wanted?: string): Promise<void> {
+    const { useProfile } = await import('../vfio/profile/use.js');
+    await useProfile(device, wanted);
+    this.namesChanged();
   }
 
   /** Takes an open device over, and makes it the current one. */

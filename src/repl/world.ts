@@ -7,6 +7,7 @@ import { KERNELS_TREE } from './kernels-tree.js';
 import { optionNames } from './options.js';
 import { registerCandidates } from './register-completion.js';
 import type { Session } from './session.js';
+import { profileNames } from '../vfio/profile/names.js';
 
 /** Where the kernel lists devices that VFIO may drive. */
 const busFolders = ['pci', 'platform', 'amba', 'fsl-mc', 'cdx'].map((bus) => `/sys/bus/${bus}/devices`);
@@ -40,6 +41,7 @@ export function worldOf(session: Session): World {
       const path = session.options.get('dtb');
       return path === KERNELS_TREE ? path : expandHome(path);
     },
+    profileNames,
     files: listFolder,
   };
 }

@@ -4,6 +4,7 @@ import { Gate } from './gate.js';
 import { Interrupts } from './interrupts.js';
 import type { Iommu, MappingSource } from './iommu/iommu.js';
 import { Journal } from './journal.js';
+import type { AppliedProfile } from './profile/apply.js';
 import { Region } from './region.js';
 import { RegisterSet } from './registers/register-set.js';
 import type { RegionHost } from './region-host.js';
@@ -56,6 +57,10 @@ export class Device {
   readonly irqs: Interrupts;
   /** The registers that maps describe. */
   readonly registers = new RegisterSet();
+  /** The profile in force: names, maps and cautions come from it; profile/use.ts puts another in its place. */
+  profile: AppliedProfile | undefined;
+  /** What was wrong with profiles when that one was chosen. */
+  profileWarnings: readonly string[] = [];
   readonly #spaces = new Map<string, Space>();
   readonly #mappings: { readonly address: number; readonly length: number }[] = [];
   readonly #lostListeners = new Set<(reason: FailureDetails) => void>();
@@ -93,6 +98,11 @@ export class Device {
 
   get via(): Via {
     return this.transport.via;
+  }
+
+  /** What the user should be told of the device before it is used: a sentence each. */
+  get warnings(): readonly string[] {
+    return [...this.transport.warnings, ...this.profileWarnings];
   }
 
   get info(): DeviceInfo {

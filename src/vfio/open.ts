@@ -8,6 +8,8 @@ export interface OpenOptions extends DeviceOptions {
   readonly via?: 'group' | 'cdev';
   /** How long a vfio-user server may take to answer, in milliseconds. Default 5000. */
   readonly timeoutMs?: number;
+  /** The profile: a name, a file, or 'none'; by default the one that fits the device best. */
+  readonly profile?: string;
 }
 
 /** What DEVICE names: a kernel device, a vfio-user socket, a simulated device or a snapshot file. */
@@ -33,11 +35,17 @@ export function parseDeviceSpec(text: string): DeviceSpec {
  * Rejects with VfioError that says what is in the way and what to try.
  */
 export async function openDevice(text: string, options: OpenOptions = {}): Promise<Device> {
+  // It loads while the device is being opened.
+  const profiles = options.profile === 'none' ? undefined : import('./profile/use.js');
   const transport = await openTransport(parseDeviceSpec(text), options);
+  let device: Device | undefined;
   try {
-    return new Device(transport, options);
+    device = new Device(transport, options);
+    await (await profiles)?.useProfile(device, options.profile);
+    return device;
   } catch (error) {
-    transport.close();
+    if (device === undefined) transport.close();
+    else device.close();
     throw error;
   }
 }

@@ -3,11 +3,14 @@ import { type Line, spansOf, wrapLine } from './line.js';
 import { textWidth } from './text-width.js';
 import type { FieldsView, Span } from './view.js';
 
-/** The title, then one aligned 'label: value  note' for each field, indented under the title; long ones continue below. */
+/**
+ * The title, then one aligned 'label: value  note' for each field, indented under the title; long ones continue below. A field without a label
+ * belongs to the one above it.
+ */
 export function* renderFields(view: FieldsView, columns: number): Generator<Line> {
   const indent = view.title === undefined ? '' : '  ';
   if (view.title !== undefined) yield [{ text: escape(view.title), role: 'heading' }];
-  const labels = view.fields.map((field) => `${escape(field.label)}:`);
+  const labels = view.fields.map(({ label }) => (label === '' ? '' : `${escape(label)}:`));
   const labelWidth = Math.max(0, ...labels.map(textWidth));
   for (const [index, field] of view.fields.entries()) {
     const label = labels[index] ?? '';

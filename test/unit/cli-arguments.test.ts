@@ -29,6 +29,7 @@ test('no word at all is a prompt without a device', () => {
     via: undefined,
     dtb: undefined,
     timeoutMs: undefined,
+    profile: undefined,
     colour: true,
   });
 });
@@ -47,7 +48,9 @@ test('a report is asked for by --tap, --junit or both', () => {
 
 test('every switch arrives', () => {
   const request = parseCommandLine(
-    '-i -n -k --json --js --read-only --no-color --via cdev --dtb board.dtb --timeout 250ms 0000:01:00.0'.split(' '),
+    '-i -n -k --json --js --read-only --no-color --via cdev --dtb board.dtb --timeout 250ms --profile ./mine.json 0000:01:00.0'.split(
+      ' ',
+    ),
   );
   assert.deepEqual(request, {
     kind: 'session',
@@ -64,6 +67,7 @@ test('every switch arrives', () => {
     via: 'cdev',
     dtb: 'board.dtb',
     timeoutMs: 250,
+    profile: './mine.json',
     colour: false,
   });
 });

@@ -32,6 +32,7 @@ const source: CompletionSource = {
     optionChoices: (name) => options.choices(name),
     deviceNames: () => ['sim:edu', 'sim:sram', '0000:01:00.0'],
     deviceTree: 'kernel',
+    profileNames: () => ['edu', 'pci'],
     files: (folder) => folders[folder] ?? [],
   },
 };

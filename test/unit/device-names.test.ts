@@ -9,7 +9,7 @@ function isBusy(error: unknown): boolean {
 }
 
 test('a region goes by the names that it is given, until they are taken back', async () => {
-  using device = await openDevice('sim:sram');
+  using device = await openDevice('sim:sram', { profile: 'none' });
   const [memory, bank] = device.regions;
   assert.ok(memory !== undefined && bank !== undefined);
   const take = device.nameRegion(memory, 'ram');
@@ -26,7 +26,7 @@ test('a region goes by the names that it is given, until they are taken back', a
 });
 
 test('an interrupt goes by the names that it is given, until they are taken back', async () => {
-  using device = await openDevice('sim:pl031');
+  using device = await openDevice('sim:pl031', { profile: 'none' });
   const irq = device.irqs.find(0);
   const take = device.irqs.nameIrq(irq, 'alarm');
   assert.equal(device.irqs.find('alarm'), irq);

@@ -99,6 +99,25 @@ export function busDevice(summary: string): Argument<string> {
   };
 }
 
+/** A profile: the name of one, a file, or what else `words` says. */
+export function profileName(summary: string, words: readonly string[] = []): Argument<string> {
+  return {
+    label: ['NAME', 'FILE', ...words].join('|'),
+    summary,
+    presence: 'required',
+    parse(given) {
+      const word = given.take('NAME');
+      if (word.text === '') given.fail('the profile has no name', word, 'profile list names them');
+      if (word.text.includes('\0')) given.fail('a name cannot hold the character NUL', word);
+      return { constant: expandHome(word.text) };
+    },
+    complete(typed, world) {
+      if (typed.includes('/') || typed.startsWith('~')) return completeFile(typed, world);
+      return [...new Set([...words, ...world.profileNames()])].map((name) => ({ text: name }));
+    },
+  };
+}
+
 /** The name of an interrupt of the device: msi, irq0, a device tree's name. */
 export function irqName(summary: string): Argument<string> {
   return {

@@ -1,7 +1,8 @@
+import type { Device } from '../../vfio/device.js';
 import { VfioError } from '../../vfio/errors.js';
 import type { Region } from '../../vfio/region.js';
 import type { TableView, View } from '../../views/view.js';
-import { choice, deviceAddress, optional, space } from '../arguments.js';
+import { choice, deviceAddress, optional, profileName, space } from '../arguments.js';
 import { type Context, defineCommand } from '../command.js';
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
@@ -14,8 +15,18 @@ function opened(context: Context): View {
   const lines = [
     `${device.name}: ${info.bus} device by ${via}${group}; ${device.regions.map(({ name }) => name).join(', ')}`,
   ];
-  for (const warning of transport.warnings) lines.push(`warning: ${warning}`);
+  for (const warning of device.warnings) lines.push(`warning: ${warning}`);
   return { kind: 'text', lines };
+}
+
+/** The profile in force, and where it is from. */
+function profileOf({ profile }: Device): { value: string; note?: string } {
+  if (profile === undefined) return { value: 'none' };
+  const note = [
+    ...(profile.title === undefined ? [] : [profile.title]),
+    ...(profile.file === undefined ? [] : [profile.file]),
+  ];
+  return { value: profile.name, ...(note.length > 0 && { note: note.join('; ') }) };
 }
 
 /** 'rw map' and what else VFIO says of a region, in few columns. */
@@ -72,14 +83,24 @@ export const commands = [
     details:
       'DEVICE is a PCI address (0000:01:00.0 or 01:00.0), a platform or AMBA name (fe101300.dma, 9010000.pl031), the ' +
       'socket of a vfio-user server (/path/to.sock or unix:PATH), a simulated device (sim:edu), or a snapshot (snapshot:FILE). ' +
-      'Opening accesses nothing: no register, no interrupt, no bus mastering.',
+      'Opening accesses nothing: no register, no interrupt, no bus mastering. The profile that fits the device gives names and registers ' +
+      '(profile shows it); --profile takes another, or none. A profile that is a module (.mjs) is code, which runs.',
     arguments: { device: deviceAddress('the device to open') },
-    flags: { via: optional(choice("the kernel's way in", ['group', 'cdev'])) },
+    flags: {
+      via: optional(choice("the kernel's way in", ['group', 'cdev'])),
+      profile: optional(profileName('the profile; by default the one that fits', ['none'])),
+    },
     effect: 'none',
     needs: 'nothing',
-    examples: [{ line: 'open sim:edu', says: "the simulator's model of QEMU's edu device" }],
-    async run(context, { arguments: { device }, flags }): Promise<View> {
-      await context.session.open(device, flags.via === undefined ? {} : { via: flags.via });
+    examples: [
+      { line: 'open sim:edu', says: "the simulator's model of QEMU's edu device" },
+      { line: 'open sim:sram --profile none', says: 'by offsets alone: no register has a name' },
+    ],
+    async run(context, { arguments: { device }, flags: { via, profile } }): Promise<View> {
+      await context.session.open(device, {
+        ...(via !== undefined && { via }),
+        ...(profile !== undefined && { profile }),
+      });
       return opened(context);
     },
   }),
@@ -134,9 +155,10 @@ export const commands = [
         group: transport.group ?? null,
         regions: device.regions.map(({ name, size }) => ({ name, size })),
         interrupts: irqs,
+        profile: device.profile?.name ?? null,
         readOnly: device.readOnly,
         mapping: fallback === undefined,
-        warnings: transport.warnings,
+        warnings: device.warnings,
         lost: device.gate.lost?.why ?? null,
       };
       return {
@@ -160,8 +182,9 @@ export const commands = [
             value: fallback === undefined ? 'yes, where regions shows a mapped window' : 'no',
             ...(fallback !== undefined && { note: fallback }),
           },
+          { label: 'profile', ...profileOf(device) },
           { label: 'session', value: device.readOnly || device.via === 'snapshot' ? 'read-only' : 'read and write' },
-          ...transport.warnings.map((warning) => ({ label: 'warning', value: warning })),
+          ...device.warnings.map((warning) => ({ label: 'warning', value: warning })),
           ...(device.gate.lost ? [{ label: 'lost', value: device.gate.lost.why }] : []),
         ],
         data,

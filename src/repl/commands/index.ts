@@ -81,6 +81,10 @@ export const commandModules: readonly CommandModule[] = [
   { names: [['reg'], ['set'], ['decode']], load: () => import('./reg.js') },
   { names: [['plot']], load: () => import('./plot.js') },
   { names: [['sample']], load: () => import('./sample.js') },
+  {
+    names: [['profile'], ['profile list'], ['profile show'], ['profile use'], ['profile new']],
+    load: () => import('./profile.js'),
+  },
   { names: [['snapshot']], load: () => import('./snapshot.js') },
   { names: [['watch']], load: () => import('./watch.js') },
   { names: [['save'], ['load']], load: () => import('./transfer.js') },

@@ -71,8 +71,13 @@ export function meant(wrong: string, fields: readonly FieldDescription[]): strin
   return near.length > 0 ? `; did you mean ${near.join(' or ')}?` : `: it has ${listed(names)}`;
 }
 
-/** The register that is meant where several have the name; a string says that nobody knows which. */
-function oneOf(found: readonly Register[]): Register | string | undefined {
+/**
+ * The register that is meant where several have the name; a string says that nobody knows which. Those of a PCI function's header, COMMAND and
+ * STATUS among them, are meant only where no other has the name: every function has them.
+ */
+function oneOf(named: readonly Register[]): Register | string | undefined {
+  const own = named.filter(({ space }) => space !== 'config');
+  const found = own.length > 0 ? own : named;
   const names = new Set(found.map(fullName));
   if (names.size > 1) return `may be ${listed([...names])}`;
   return found.findLast(({ alternate }) => alternate !== true) ?? found[0];

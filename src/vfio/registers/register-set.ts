@@ -18,38 +18,55 @@ export const readEffectText = {
  * descriptions only: nothing here accesses the device.
  */
 export class RegisterSet {
-  readonly #maps: RegisterMap[] = [];
+  /** A map, or what makes it when somebody asks for a register. */
+  readonly #sources: { readonly name: string; map: RegisterMap | (() => RegisterMap) }[] = [];
   readonly #profileCautions = new Set<Caution>();
   readonly #listeners = new Set<() => void>();
-  #registers: readonly Register[] = [];
-  #byPath = new Map<string, Register[]>();
-  /** By the last step of their paths. Made when it is first asked for, as are those below. */
+  // All of these are made when they are first asked for.
+  #maps: readonly RegisterMap[] | undefined;
+  #registers: readonly Register[] | undefined;
+  #byPath: Map<string, Register[]> | undefined;
+  /** By the last step of their paths. */
   #byName: Map<string, Register[]> | undefined;
   #byPlace: Map<string, readonly Register[]> | undefined;
   #cautions: Map<string, readonly Caution[]> | undefined;
 
   get maps(): readonly RegisterMap[] {
+    this.#maps ??= this.#sources.map((source) => {
+      if (typeof source.map === 'function') source.map = source.map();
+      return source.map;
+    });
     return this.#maps;
   }
 
   /** Every register of every map, in their order. */
   get registers(): readonly Register[] {
+    this.#registers ??= this.maps.flatMap((map) => [...registersIn(map.children)]);
     return this.#registers;
   }
 
   /** Adds a map, or puts it in the place of the one of the same name. */
   add(map: RegisterMap): void {
-    const known = this.#maps.findIndex(({ name }) => name === map.name);
-    if (known >= 0) this.#maps.splice(known, 1, map);
-    else this.#maps.push(map);
+    this.#put(map.name, map);
+  }
+
+  /** The same for the map of that name that `make` makes, once somebody asks for a register: many a session never does. */
+  addLater(name: string, make: () => RegisterMap): void {
+    this.#put(name, make);
+  }
+
+  #put(name: string, map: RegisterMap | (() => RegisterMap)): void {
+    const known = this.#sources.findIndex((source) => source.name === name);
+    if (known >= 0) this.#sources.splice(known, 1, { name, map });
+    else this.#sources.push({ name, map });
     this.#changed();
   }
 
   /** Takes the map of that name away; false where there is none. */
   remove(name: string): boolean {
-    const known = this.#maps.findIndex((map) => map.name === name);
+    const known = this.#sources.findIndex((source) => source.name === name);
     if (known < 0) return false;
-    this.#maps.splice(known, 1);
+    this.#sources.splice(known, 1);
     this.#changed();
     return true;
   }
@@ -71,13 +88,14 @@ export class RegisterSet {
 
   /** The registers whose path (without regard to case) is `path`: of `space` if it is given. */
   find(path: string, space?: string): readonly Register[] {
+    this.#byPath ??= grouped(this.registers, (register) => register.path.toUpperCase());
     const found = this.#byPath.get(path.toUpperCase()) ?? [];
     return space === undefined ? found : found.filter((register) => register.space === space);
   }
 
   /** The registers whose path ends with the step or steps `end`, but is not all of it: of `space` if it is given. */
   findEnding(end: string, space?: string): readonly Register[] {
-    this.#byName ??= grouped(this.#registers, ({ path }) => lastStep(path.toUpperCase()));
+    this.#byName ??= grouped(this.registers, ({ path }) => lastStep(path.toUpperCase()));
     const upper = end.toUpperCase();
     const found = this.#byName.get(lastStep(upper)) ?? [];
     return found.filter(
@@ -101,7 +119,7 @@ export class RegisterSet {
   /** The registers of `space`, sorted by their offsets. */
   #inSpace(space: string): readonly Register[] {
     this.#byPlace ??= sorted(
-      grouped(this.#registers, (register) => register.space),
+      grouped(this.registers, (register) => register.space),
       placeOf,
     );
     return this.#byPlace.get(space) ?? [];
@@ -129,7 +147,7 @@ export class RegisterSet {
   }
 
   #allCautions(): Caution[] {
-    const own = this.#registers.flatMap(({ readEffect, space, offset, width, path }) =>
+    const own = this.registers.flatMap(({ readEffect, space, offset, width, path }) =>
       readEffect === undefined
         ? []
         : [{ space, start: offset, end: offset + width / 8, reason: `${path}: ${readEffectText[readEffect]}` }],
@@ -138,8 +156,9 @@ export class RegisterSet {
   }
 
   #changed(): void {
-    this.#registers = this.#maps.flatMap((map) => [...registersIn(map.children)]);
-    this.#byPath = grouped(this.#registers, ({ path }) => path.toUpperCase());
+    this.#maps = undefined;
+    this.#registers = undefined;
+    this.#byPath = undefined;
     this.#byName = undefined;
     this.#byPlace = undefined;
     this.#cautions = undefined;

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, test } from 'node:test';
+import { VfioError } from '../../src/vfio/errors.js';
+import { openDevice } from '../../src/vfio/open.js';
+import { allProfiles, namedProfile } from '../../src/vfio/profile/catalog.js';
+import { resolveProfile } from '../../src/vfio/profile/resolve.js';
+import { ProfileFolder } from './profile-fixture.js';
+
+const folder = new ProfileFolder();
+const written: string[] = [];
+afterEach(() => {
+  for (const name of written.splice(0)) folder.remove(name);
+});
+
+function write(name: string, content: string | object): string {
+  written.push(name);
+  return folder.write(name, content);
+}
+
+/** What refuses the profile in `content`. */
+async function refusal(name: string, content: string | object): Promise<string> {
+  const path = write(name, content);
+  try {
+    await namedProfile(path);
+  } catch (error) {
+    assert.ok(error instanceof VfioError, String(error));
+    return error.details.why;
+  }
+  return 'nothing';
+}
+
+test('what is wrong with a file is said by its place', async () => {
+  const wrong: [object | string, RegExp][] = [
+    ['{\n  "match": {"pci": "1234:11e8"},\n  "notes": [1,,]\n}', /no JSON: line 3, column 15: Unexpected token ','$/],
+    ['', /no JSON: line 1, column 1: Unexpected end/],
+    ['{"a": "x\ny"}', /no JSON: line 1, column 9: Bad control character/],
+    ['{\n"a": 1,\n}', /no JSON: line 3, column 1: Expected double-quoted property name$/],
+    [[], /an object is expected/],
+    [{ cautoins: [] }, /^cautoins: there is no such key; did you mean cautions\?$/],
+    [{ match: { pci: '1234' } }, /^match\[0\]: pci: "1234" is no PCI id/],
+    [
+      { match: [{ pci: '1234:11e8' }, { clas: '02*' }] },
+      /^match\[1\]\.clas: there is no such key; did you mean class\?/,
+    ],
+    [{ regions: { region0: 'a b' } }, /^regions\.region0: "a b" is no name/],
+    [{ cautions: [{ space: 'region0', offset: '0x4' }] }, /^cautions\[0\]\.reason: it is missing$/],
+    [{ cautions: [{ space: 'region0', offset: '4k', reason: 'x' }] }, /^cautions\[0\]\.offset: "4k" is no number/],
+    [{ registers: { regs: [] } }, /^registers\[0\]\.name: it is missing; registers\[0\]\.registers: it is missing$/],
+    [{ registers: [{ file: 'x.svd', perpheral: 'A' }] }, /^registers\[0\]\.perpheral: .*did you mean peripheral/],
+    [{ scripts: { go: { lines: ['peek ID'], file: 'go.vfio' } } }, /^scripts\.go: it has lines, a file or/],
+    [{ guest: { clocks: [{ name: 'apb_pclk' }] } }, /^guest\.clocks\[0\]\.hertz: it is missing$/],
+  ];
+  for (const [content, why] of wrong) assert.match(await refusal('wrong.json', content), why);
+});
+
+test('a module that is none says why', async () => {
+  assert.match(await refusal('none.mjs', 'export const profile = {};'), /exports no profile: export default/);
+  assert.match(await refusal('throws.mjs', "throw new Error('no luck');"), /its code fails: no luck/);
+  assert.match(await refusal('syntax.mjs', 'export default {'), /its code fails/);
+  assert.match(
+    await refusal('wrong.mjs', 'export default { mach: [] };'),
+    /mach: there is no such key; did you mean match/,
+  );
+});
+
+test('what is no plain file is not waited for', async () => {
+  const pipe = join(folder.path, 'pipe.json');
+  execFileSync('mkfifo', [pipe, `${pipe}.mjs`]);
+  written.push('pipe.json', 'pipe.json.mjs');
+  for (const path of [pipe, `${pipe}.mjs`, '/dev/zero', folder.path]) {
+    await assert.rejects(namedProfile(path.includes('.') ? path : `${path}/`), VfioError, path);
+  }
+  await assert.rejects(namedProfile('/nowhere/x.json'), /there is no such file/);
+});
+
+test("the user's own profile comes before one that ships, and a more exact one before both", async () => {
+  write('mine.json', { title: 'my edu', match: { pci: '1234:11e8' }, regions: { region0: 'mine' } });
+  {
+    using device = await openDevice('sim:edu');
+    assert.equal(device.profile?.name, 'mine');
+    assert.equal(device.findSpace('mine'), device.region(0));
+    assert.deepEqual(device.registers.registers, []);
+  }
+  write('class.json', { match: { class: '00*' } });
+  write('other.mjs', "export default { match: { pci: '1234:11e8:1af4:1100' }, includes: ['edu'] };");
+  using device = await openDevice('sim:edu');
+  assert.equal(device.profile?.name, 'other');
+  assert.equal(device.findSpace('mine'), undefined);
+  assert.notEqual(device.registers.find('LIVE').length, 0);
+});
+
+test('a profile of the name of one that ships stands in its place, and may include it', async () => {
+  write('edu.json', {
+    match: { pci: '1234:11e8' },
+    includes: ['edu'],
+    registers: { name: 'more', registers: [{ name: 'SPARE', offset: '0x10' }] },
+  });
+  using device = await openDevice('sim:edu');
+  assert.match(device.profile?.file ?? '', /edu\.json$/);
+  assert.deepEqual(device.profile?.includes, ['pci', 'edu']);
+  assert.deepEqual(
+    device.registers.maps.map(({ name }) => name),
+    ['config', 'edu', 'more'],
+  );
+  assert.equal(device.registers.find('SPARE')[0]?.offset, 0x10);
+});
+
+test('profiles that include each other, or what is not there, are refused', async () => {
+  write('one.json', { includes: ['two'] });
+  write('two.json', { includes: ['one'] });
+  write('three.json', { includes: ['nothing'] });
+  await assert.rejects(resolveProfile(await namedProfile('one')), /one includes two includes one/);
+  await assert.rejects(
+    resolveProfile(await namedProfile('three')),
+    /include profile nothing in three: there is no profile/,
+  );
+});
+
+test('a broken profile is a warning where nobody named it, and an error where somebody did', async () => {
+  write('broken.json', '{');
+  write('map.json', { match: { pci: '1234:11e8' }, registers: { name: 'a b', registers: [] } });
+  {
+    using device = await openDevice('sim:edu');
+    assert.equal(device.profile?.name, 'edu');
+    assert.equal(device.warnings.length, 2);
+    assert.match(device.warnings.join('\n'), /broken\.json.*no JSON[^]*"a b" is no name/);
+  }
+  await assert.rejects(openDevice('sim:edu', { profile: 'map' }), VfioError);
+  await assert.rejects(openDevice('sim:edu', { profile: 'broken' }), /broken\.json/);
+  await assert.rejects(openDevice('sim:edu', { profile: 'edo' }), (error: unknown) => {
+    return error instanceof VfioError && error.details.hint === 'did you mean edu?';
+  });
+});
+
+test('what of a profile does not fit the device is left out and told', async () => {
+  const path = write('odd.json', {
+    regions: { region0: ['ctrl', 'config'], region5: 'far' },
+    interrupts: { irq7: 'never', intx: 'line' },
+    registers: [
+      {
+        name: 'a',
+        registers: [
+          { name: 'HERE', offset: 0, readEffect: 'clear' },
+          { name: 'BEYOND', offset: '0x100000' },
+        ],
+      },
+      { name: 'b', space: 'region5', registers: [] },
+      { name: 'c', registers: [{ name: 'BAD', offset: 'x' }] },
+    ],
+    cautions: [
+      { space: 'region5', reason: 'not there' },
+      { space: 'ctrl', offset: '0x80', size: '0x20', reason: 'DMA' },
+    ],
+  });
+  using device = await openDevice('sim:edu', { profile: path });
+  const told = device.warnings.join('\n');
+  for (const part of [
+    /config: the name is taken/,
+    /region5/,
+    /irq7/,
+    /a: region0\.BEYOND lies past the end of region0/,
+    /BAD: offset/,
+  ]) {
+    assert.match(told, part);
+  }
+  assert.ok(device.warnings.every((warning) => warning.startsWith('profile odd: ')));
+  assert.equal(device.findSpace('ctrl'), device.region(0));
+  assert.deepEqual(device.irqs.intx.names, ['intx', 'line']);
+  assert.deepEqual(
+    device.registers.cautionsIn('region0', 0, 0x1000).map(({ start, end }) => [start, end]),
+    [
+      [0x00, 0x04],
+      [0x80, 0xa0],
+    ],
+  );
+});
+
+test('a module that others may write to does not run by itself', async () => {
+  const path = write('open.mjs', "globalThis.profileRan = true; export default { match: { bus: 'pci' } };");
+  chmodSync(path, 0o666);
+  const { profiles, problems } = await allProfiles();
+  assert.match(problems.join(), /open\.mjs: others may write to it/);
+  assert.ok(!('profileRan' in globalThis));
+  assert.ok(profiles.every(({ name }) => name !== 'open'));
+  chmodSync(path, 0o644);
+  assert.deepEqual((await allProfiles()).problems, []);
+  assert.ok('profileRan' in globalThis);
+});
+
+test('a module that was changed is read anew', async () => {
+  const title = async (): Promise<string | undefined> => (await namedProfile('again')).title;
+  write('again.mjs', "export default { title: 'first' };");
+  assert.equal(await title(), 'first');
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  folder.write('again.mjs', "export default { title: 'second' };");
+  assert.equal(await title(), 'second');
+});
