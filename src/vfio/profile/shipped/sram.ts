@@ -1,6 +1,6 @@
 import type { RegisterEntry } from '../../registers/map-description.js';
 import type { AccessClass } from '../../sim/register-bank.js';
-import { HOLE, sramRegisters } from '../../sim/sram-registers.js';
+import { sramRegisters } from '../../sim/sram-registers.js';
 import type { ShippedBody } from '../description.js';
 
 /** The simulator's words for access that registers' own format has others for. */
@@ -50,6 +50,5 @@ export const body: ShippedBody = {
   includes: ['pci'],
   regions: { region0: 'ram', region1: 'regs' },
   registers: { name: 'sram', space: 'region1', registers },
-  cautions: [{ space: 'region1', offset: HOLE.offset, size: HOLE.size, reason: 'nothing answers there' }],
   scripts: { memtest: { file: 'sram-memtest.vfio', summary: 'patterns into the mapped memory and back' } },
 };
