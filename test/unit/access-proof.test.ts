@@ -11,7 +11,6 @@ import { Session } from '../../src/repl/session.js';
 import { VfioError } from '../../src/vfio/errors.js';
 import type { Region } from '../../src/vfio/region.js';
 import { KeptOutput } from './session-fixture.js';
-import { sramMap } from './sram-map.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-proof-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -33,7 +32,6 @@ async function bench(t: TestContext): Promise<Bench> {
   const session = new Session(registry, new KeptOutput());
   t.after(() => session.closeAll());
   const device = await session.open('sim:sram');
-  device.registers.add(sramMap);
   const bank = device.region('region1');
   return {
     session,

@@ -8,7 +8,6 @@ import { commandModules } from '../../src/repl/commands/index.js';
 import { Registry } from '../../src/repl/registry.js';
 import { Session } from '../../src/repl/session.js';
 import { KeptOutput } from './session-fixture.js';
-import { sramMap } from './sram-map.js';
 
 // Examples name files as a user would: the scripts that ship with the tool, and files of their own in /tmp.
 let root = dirname(fileURLToPath(import.meta.url));
@@ -35,7 +34,6 @@ for (const command of commands) {
         const session = new Session(registry, output);
         try {
           if (device !== undefined) await session.open(device);
-          if (device === 'sim:sram') session.registers.add(sramMap);
           for (const each of [...(before ?? []), line]) await session.execute(here(each), { prefixes: false });
           assert.doesNotMatch(output.take(), /undefined|NaN|\[object/);
         } finally {

@@ -17,7 +17,6 @@ import { json } from '../../src/views/sinks/json.js';
 import { MemfdTransport } from './memfd-transport.js';
 import { map, register } from './register-fixture.js';
 import { KeptOutput } from './session-fixture.js';
-import { sramMap } from './sram-map.js';
 
 const whole = { prefixes: false };
 
@@ -167,7 +166,6 @@ test("the simulator's own count of accesses agrees: a FIFO keeps its words throu
   const on = new Session(new Registry(commandModules), output);
   t.after(() => on.closeAll());
   const opened = await on.open('sim:sram');
-  opened.registers.add(sramMap);
   const bank = opened.region('region1');
   for (const word of [1, 2, 3]) bank.write32(0x50, word);
   bank.write32(0x58, 0xf0);

@@ -10,7 +10,6 @@ import { Session } from '../../src/repl/session.js';
 import { VfioError } from '../../src/vfio/errors.js';
 import type { JournalEntry } from '../../src/vfio/journal.js';
 import { KeptOutput } from './session-fixture.js';
-import { sramMap } from './sram-map.js';
 
 let root = dirname(fileURLToPath(import.meta.url));
 while (!existsSync(join(root, 'package.json'))) root = dirname(root);
@@ -37,7 +36,6 @@ function isRefusal(error: unknown): boolean {
 async function readOnly(device: string | undefined, before: readonly string[]): Promise<Session> {
   const session = new Session(registry, new KeptOutput());
   if (device !== undefined) await session.open(device);
-  if (device === 'sim:sram') session.registers.add(sramMap);
   for (const line of before) await session.execute(here(line), { prefixes: false });
   session.options.set('readonly', true);
   return session;

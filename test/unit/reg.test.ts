@@ -6,10 +6,11 @@ import { Session } from '../../src/repl/session.js';
 import { UsageError } from '../../src/repl/usage-error.js';
 import type { Device } from '../../src/vfio/device.js';
 import { VfioError } from '../../src/vfio/errors.js';
+import { body } from '../../src/vfio/profile/shipped/sram.js';
+import { registerMapOf } from '../../src/vfio/registers/map-format.js';
 import { json } from '../../src/views/sinks/json.js';
 import { field, map, register } from './register-fixture.js';
 import { KeptOutput } from './session-fixture.js';
-import { sramMap } from './sram-map.js';
 
 interface Bench {
   readonly session: Session;
@@ -28,7 +29,6 @@ async function bench(t: TestContext): Promise<Bench> {
   const session = new Session(new Registry(commandModules), output);
   t.after(() => session.closeAll());
   const device = await session.open('sim:sram');
-  device.registers.add(sramMap);
   const bank = device.region('region1');
   const accessesSince = (sequence: number): string[] =>
     [...device.journal.entries(sequence)].flatMap((entry) => {
@@ -320,7 +320,7 @@ test('decode needs no device, and touches none', async (t) => {
   assert.match(text, /SPEED +rw +0x8 +TURBO, reset 0x4 FAST/);
   assert.match((await refused('decode CTRL 0x100000000')).message, /does not fit/);
   session.closeAll();
-  session.registers.add(sramMap);
+  session.registers.add(registerMapOf(body.registers, { origin: 'sram' }));
   output.take();
   await session.execute('decode region1.CTRL 1', { prefixes: false });
   assert.equal(session.device, undefined);

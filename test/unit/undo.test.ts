@@ -6,7 +6,6 @@ import { Session } from '../../src/repl/session.js';
 import type { Device } from '../../src/vfio/device.js';
 import { VfioError } from '../../src/vfio/errors.js';
 import { KeptOutput } from './session-fixture.js';
-import { sramMap } from './sram-map.js';
 
 interface Bench {
   readonly device: Device;
@@ -22,7 +21,6 @@ async function bench(t: TestContext): Promise<Bench> {
   const session = new Session(new Registry(commandModules), output);
   t.after(() => session.closeAll());
   const device = await session.open('sim:sram');
-  device.registers.add(sramMap);
   const accesses = (from: number): string[] =>
     [...device.journal.entries(from)].flatMap((entry) =>
       'offset' in entry && 'value' in entry

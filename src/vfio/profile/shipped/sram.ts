@@ -24,6 +24,9 @@ const says: Readonly<Record<string, string>> = {
   DOORBELL: 'Writing n signals MSI-X vector n',
 };
 
+/** Names for CTRL.SPEED, the one field that has some. */
+const speeds = { SLOW: 1, FAST: 4, TURBO: 8 };
+
 /** The registers that the simulator makes the device from. */
 const registers = sramRegisters.map((register): RegisterEntry => {
   const { name, offset, width, access, reset, fields } = register;
@@ -40,6 +43,7 @@ const registers = sramRegisters.map((register): RegisterEntry => {
         name: field.name,
         bits: `${field.bits[0]}:${field.bits[1]}`,
         access: words[field.access] ?? field.access,
+        ...(field.name === 'SPEED' && { values: speeds }),
       })),
     }),
   };
