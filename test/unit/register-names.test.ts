@@ -144,7 +144,7 @@ test('FIELD=VALUE takes numbers and names of values, and says what is wrong', ()
     'CTRL SPEED=FASST': /SPEED has no value "FASST"/,
     'CTRL EN': /what is EN to be/,
     'CTRL EN=1 EN=0': /EN is given twice/,
-    'CTRL EN=': /missing/,
+    'CTRL EN=': /what is EN to be/,
     CTRL: /FIELD=VALUE is missing/,
     'CTRL.EN EN=1': /EN is a field/,
     'region0 0x40 EN=1': /no map describes a register there/,

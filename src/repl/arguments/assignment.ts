@@ -71,7 +71,8 @@ function parseAssignment(words: Words, word: Word, of: Register, usage: NameUsag
   const name = equals < 0 ? word.text : word.text.slice(0, equals);
   const field = findField(of, name);
   if (field === undefined) words.fail(`${of.path} has no field "${clip(name)}"${meant(name, of.fields)}`, word);
-  if (equals < 0) words.fail(`what is ${field.name} to be?`, word, `${field.name}=${exampleOf(field, usage)}`);
+  if (equals < 0 || equals === word.text.length - 1)
+    words.fail(`what is ${field.name} to be?`, word, `${field.name}=${exampleOf(field, usage)}`);
   const start = word.quoted ? word.start : word.start + equals + 1;
   return parseFieldValue(words, { ...word, text: word.text.slice(equals + 1), start }, field, usage);
 }
