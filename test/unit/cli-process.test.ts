@@ -58,7 +58,7 @@ function says(child: ChildProcess, text: string): Promise<void> {
 
 test('answers go to standard output, all else to standard error; without colour where there is no terminal', async () => {
   const { code, out, err } = await run('-c', 'peek region0 0x0', '-c', 'echo done', 'sim:edu');
-  assert.deepEqual({ code, out, err }, { code: 0, out: 'region0+0x0: 0x010000ed\ndone\n', err: '' });
+  assert.deepEqual({ code, out, err }, { code: 0, out: 'region0.ID (region0+0x0): 0x010000ed\ndone\n', err: '' });
 });
 
 test('exit codes: 1 a command failed, 2 usage, 3 an expectation, 4 no such device', async () => {
@@ -126,7 +126,14 @@ test('--json is one line a view, and one line an error', async () => {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-  assert.deepEqual(lines[0], { kind: 'read', space: 'region0', offset: 0, width: 32, value: 0x010000ed });
+  assert.deepEqual(lines[0], {
+    kind: 'read',
+    space: 'region0',
+    offset: 0,
+    width: 32,
+    value: 0x010000ed,
+    name: 'ID',
+  });
   assert.equal(lines[1]?.['kind'], 'text');
   const { error } = JSON.parse(err) as { error: Record<string, unknown> };
   assert.deepEqual([error['kind'], error['space'], error['offset']], ['access', 'region0', 1]);
@@ -145,7 +152,7 @@ test('-n makes no access, --js prints JavaScript', async () => {
 test('arguments behind -- reach scripts, commands and standard input', async () => {
   const path = join(folder, 'arguments.vfio');
   writeFileSync(path, '#!/usr/bin/env -S vfiodbg -x\nif $# == 2\n  peek region0 $2\n  echo $1\nend\n');
-  const expected = 'region0+0x0: 0x010000ed\na b\n';
+  const expected = 'region0.ID (region0+0x0): 0x010000ed\na b\n';
   assert.equal((await run('-x', path, 'sim:edu', '--', 'a b', '0x0')).out, expected);
   assert.equal((await run('-c', 'peek region0 $2; echo $1', 'sim:edu', '--', 'a b', '0x0')).out, expected);
   assert.equal((await fed('peek region0 $2\necho $1', 'sim:edu', '--', 'a b', '0x0')).out, expected);

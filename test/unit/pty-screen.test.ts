@@ -37,7 +37,7 @@ test('colours are for terminals that have them: not with TERM=dumb, not with NO_
 
 test('without TERM and HOME there is a prompt too', async () => {
   const terminal = await opened(['sim:edu'], undefined, { env: { TERM: undefined, HOME: undefined } });
-  assert.equal(await terminal.enter('peek region0 0'), 'region0+0x0: 0x010000ed');
+  assert.equal(await terminal.enter('peek region0 0'), 'region0.ID (region0+0x0): 0x010000ed');
   assert.equal(await terminal.leave(), 0);
 });
 

@@ -6,7 +6,7 @@ import { folder, opened, prompt, Terminal } from './terminal.js';
 
 test('typing: answers, errors, and the prompt that names device and space', async () => {
   const terminal = await opened();
-  assert.equal(await terminal.enter('peek region0 0'), 'region0+0x0: 0x010000ed');
+  assert.equal(await terminal.enter('peek region0 0'), 'region0.ID (region0+0x0): 0x010000ed');
   assert.match(await terminal.enter('pek'), /there is no command "pek"/);
   assert.match(await terminal.enter('use config', 'sim:edu config> '), /^$/);
   assert.match(await terminal.enter('close', 'vfiodbg> '), /closed/);
@@ -17,8 +17,8 @@ test('Enter on an empty line goes on with peek and dump, and is nothing otherwis
   const terminal = await opened();
   assert.equal(await terminal.enter(''), '');
   await terminal.enter('peek.w config 0');
-  assert.equal(await terminal.enter(''), 'config+0x2: 0x11e8');
-  assert.equal(await terminal.enter(''), 'config+0x4: 0x0103');
+  assert.equal(await terminal.enter(''), 'config.DEVICE_ID (config+0x2): 0x11e8');
+  assert.equal(await terminal.enter(''), 'config.COMMAND (config+0x4): 0x0103');
   await terminal.enter('dump region0 0..0x10');
   assert.match(await terminal.enter(''), /^00000010: /);
   await terminal.enter('echo x');
@@ -57,7 +57,7 @@ test('Ctrl-C drops the line, hints on an empty one, and ends a running command b
   await new Promise((resolve) => setTimeout(resolve, 100));
   terminal.type('\u0003');
   await terminal.until(prompt);
-  assert.equal(await terminal.enter('peek region0 0'), 'region0+0x0: 0x010000ed');
+  assert.equal(await terminal.enter('peek region0 0'), 'region0.ID (region0+0x0): 0x010000ed');
   assert.equal(await terminal.leave(), 0);
 });
 

@@ -13,7 +13,10 @@ test('a block is typed over several lines, and runs when it ends', async () => {
   assert.match(await terminal.enter('elif 1; end; end; end', 'repeat if> '), /"end" ends nothing/);
   assert.equal(await terminal.enter('ec edu', 'repeat if> '), '', 'what was wrong is left out, and the block goes on');
   assert.equal(await terminal.enter('end', 'repeat> '), '');
-  assert.equal(await terminal.enter('end'), 'region0+0x0: 0x010000ed\r\nedu\r\nregion0+0x0: 0x010000ed\r\nedu');
+  assert.equal(
+    await terminal.enter('end'),
+    'region0.ID (region0+0x0): 0x010000ed\r\nedu\r\nregion0.ID (region0+0x0): 0x010000ed\r\nedu',
+  );
   assert.equal((await terminal.enter('log access')).match(/region0\+0x0 /g)?.length, 2, 'and nothing was read before');
   assert.equal(await terminal.leave(), 0);
 });

@@ -35,7 +35,7 @@ for (const name of readdirSync('scripts').filter((each) => /\.(?:vfio|mjs)$/.tes
 }
 
 test('the soak test runs as many rounds as it is told', async () => {
-  const rounds = (shown: string): number => shown.match(/^region0\+0x60: <- /gm)?.length ?? 0;
+  const rounds = (shown: string): number => shown.match(/^region0\.IRQ_RAISE \(region0\+0x60\): <- /gm)?.length ?? 0;
   assert.equal(rounds(await run('scripts/edu-soak.vfio', 'sim:edu', [])), 4);
   assert.equal(rounds(await run('scripts/edu-soak.vfio', 'sim:edu', ['2'])), 2);
 });

@@ -9,17 +9,11 @@ import { cellsView, force, readCells, wordWithWidth } from '../cells.js';
 import { type Context, defineCommand } from '../command.js';
 import { checkFits } from '../fit.js';
 import { jsAccess, jsShape, jsSpace, jsValue } from '../access-js.js';
-import { namedBits } from '../named-place.js';
+import { namedBits, shownName } from '../named-place.js';
 import { jsOfBits, refusal, writeBits } from '../register-write.js';
 import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
-
-/** `name` for a view: the register or field, where the place was named so. */
-function named({ name, field }: Location): { name?: string } {
-  if (name === undefined) return {};
-  return { name: field === undefined ? name : `${name}.${field.name}` };
-}
 
 /** The view of one write; masked where `mask` is not all of the width: one read, then one write. */
 function write(
@@ -40,7 +34,7 @@ function write(
   }
   if (mask !== undefined && isDescribed(at)) {
     const asked = { ...options, operation: 'poke', fields: at.field !== undefined };
-    return { ...writeBits(context, at, { mask, value: value & mask }, asked), ...named(at) };
+    return { ...writeBits(context, at, { mask, value: value & mask }, asked), ...shownName(context.device, at) };
   }
   const split = options.allowSplit ? { allowSplit: true } : undefined;
   const word = (bits: bigint): number | bigint => (width === 64 ? bits : Number(bits));
@@ -64,7 +58,7 @@ function write(
     ...(old !== undefined && { old }),
     ...(mask !== undefined && { mask }),
     ...(readBack !== undefined && { readBack }),
-    ...named(at),
+    ...shownName(context.device, at),
   };
 }
 
@@ -104,7 +98,8 @@ export const commands = [
         const value = flags.allowSplit ? space.read(width, offset, { allowSplit: true }) : space.read(width, offset);
         const shown = at.field === undefined ? value : namedBits(at.field, BigInt(value));
         context.session.last = BigInt(shown);
-        const view: ReadView = { kind: 'read', space: space.name, offset, width, value: shown, ...named(at) };
+        const named = shownName(context.device, at);
+        const view: ReadView = { kind: 'read', space: space.name, offset, width, value: shown, ...named };
         return view;
       }
       const shape = { offset, width, count: cellsOf(amount, width), stride: flags.stride ?? bytesOf(width) };

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Device } from '../../vfio/device.js';
 import { until } from '../../vfio/until.js';
 import type { ReadView, View } from '../../views/view.js';
 import { countText } from '../../views/numbers.js';
@@ -6,16 +7,15 @@ import { defaulted, duration, toggle } from '../arguments.js';
 import { type Comparison, comparison } from '../arguments/comparison.js';
 import { bitsOf, checkWanted, foundText, holds, wantedText } from '../comparison.js';
 import { defineCommand } from '../command.js';
-import { namedBits, nameOf } from '../named-place.js';
+import { namedBits, nameOf, shownName } from '../named-place.js';
 import { ExpectationError } from '../usage-error.js';
 import { cautionAt, refusal } from '../watch-list.js';
 
 /** The view of one read, of the bits that were named. */
-function readView({ at }: Comparison, word: number | bigint): ReadView {
-  const { space, offset, width, name, field } = at;
+function readView(device: Device, { at }: Comparison, word: number | bigint): ReadView {
+  const { space, offset, width, field } = at;
   const value = field === undefined ? word : namedBits(field, BigInt(word));
-  const named = name === undefined ? {} : { name: field === undefined ? name : `${name}.${field.name}` };
-  return { kind: 'read', space: space.name, offset, width, value, ...named };
+  return { kind: 'read', space: space.name, offset, width, value, ...shownName(device, at) };
 }
 
 function notAsWanted(message: string, wanted: Comparison, read: number | bigint): ExpectationError {
@@ -49,7 +49,7 @@ export const commands = [
       const { space, offset, width } = wanted.at;
       checkWanted('expect', wanted);
       const read = space.read(width, offset);
-      const view = readView(wanted, read);
+      const view = readView(context.device, wanted, read);
       context.session.last = BigInt(view.value);
       if (!context.device.gate.planning && !holds(wanted, BigInt(read))) {
         throw notAsWanted(`expected ${wantedText(wanted)}, but it is ${foundText(wanted, BigInt(read))}`, wanted, read);
@@ -96,7 +96,7 @@ export const commands = [
         timeoutMs,
         signal: context.signal,
       });
-      const view = { ...readView(wanted, at.width === 64 ? value : Number(value)), took, reads };
+      const view = { ...readView(context.device, wanted, at.width === 64 ? value : Number(value)), took, reads };
       context.session.last = BigInt(view.value);
       if (matched) return view;
       const found = `it is ${foundText(wanted, value)} (${countText(reads, 'read')})`;

@@ -93,14 +93,14 @@ describe('memory decode off', () => {
         const { code, stdout, stderr } = await vfiodbg('-k', '--via', via, ...commands(lines), edu);
         assert.equal(code, 1, stderr);
         assert.deepEqual(stdout.split('\n').slice(-9, -1), [
-          'region0+0x0: 0x010000ed',
-          'config+0x4: 0x0103 -> (0x0:0x2) -> 0x0101',
+          'region0.ID (region0+0x0): 0x010000ed',
+          'config.COMMAND (config+0x4): 0x0103 -> (0x0:0x2) -> 0x0101',
           '00000000: -- -- -- -- -- -- -- --  -- -- -- -- -- -- -- --  |................|',
           '*',
           '00000020',
           `unreadable region0 0x0..0x20: ${errno}: memory decode is off (COMMAND bit 1)`,
-          'config+0x4: 0x0101 -> (0x2:0x2) -> 0x0103',
-          'region0+0x0: 0x010000ed',
+          'config.COMMAND (config+0x4): 0x0101 -> (0x2:0x2) -> 0x0103',
+          'region0.ID (region0+0x0): 0x010000ed',
         ]);
         const [read, written] = [fault('read region0+0x0', errno), fault('write region0+0x4', errno)];
         assert.equal(stderr, [read, written, read, read].join(''));
@@ -120,7 +120,7 @@ describe('memory decode off', () => {
     for (const line of [OFF, 'peek region0 0x0', ON, 'peek region0 0x0', 'quit']) tool.type(line);
     const { code, stdout, stderr } = await tool.ended();
     assert.equal(code, 0, stderr);
-    assert.match(stdout, /region0\+0x0: 0x010000ed/);
+    assert.match(stdout, /region0\.ID \(region0\+0x0\): 0x010000ed/);
     assert.equal(stderr, fault('read region0+0x0', 'SIGBUS'));
   });
 });

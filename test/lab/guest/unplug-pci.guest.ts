@@ -61,7 +61,7 @@ for (const via of ['group', 'cdev'] as const) {
       await tool.printed('stderr', GONE);
       await unbind.succeeded();
       const { code, stdout, stderr } = await tool.ended();
-      assert.equal(stdout, 'region0+0x0: 0x010000ed\n');
+      assert.equal(stdout, 'region0.ID (region0+0x0): 0x010000ed\n');
       assert.match(stderr, /error: read region0\+0x0 .*\n {2}why: the kernel takes the device back/);
       assert.equal(code, 1);
     });
@@ -95,7 +95,8 @@ for (const via of ['group', 'cdev'] as const) {
       writeFileSync('/sys/bus/pci/rescan', '1');
       bindToVfio('pci', nic);
       const again = await vfiodbg('--via', via, '-c', 'peek region0 0x38', nic);
-      assert.deepEqual([again.code, again.stdout], [0, 'region0+0x38: 0x00008100\n']);
+      assert.equal(again.code, 0);
+      assert.match(again.stdout, /^region0.*\+0x38\)?: 0x00008100\n$/);
     });
   });
 }
