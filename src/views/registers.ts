@@ -43,7 +43,8 @@ function headOf(register: RegisterView): [name: [Span, Span], value: Span[]] {
     return [head, [{ text: hexValue(value, width), role: register.before === undefined ? 'value' : 'changed' }]];
   const { kind, reason } = missing ?? { kind: 'skipped', reason: 'not read' };
   const label = kind === 'fault' ? 'unreadable' : 'skipped';
-  return [head, [{ text: `${label}: ${escape(reason)}`, role: kind === 'fault' ? 'fault' : 'warning' }]];
+  const hint = kind === 'fault' ? '' : ' (--force reads it)';
+  return [head, [{ text: `${label}: ${escape(reason)}${hint}`, role: kind === 'fault' ? 'fault' : 'warning' }]];
 }
 
 /** A sign for what is not as it was last seen, so that it is not told by colour alone. */

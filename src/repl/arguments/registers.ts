@@ -47,7 +47,14 @@ export function describedRegister(summary: string): Argument<Register> {
       const space =
         words.names.space(first?.name ?? '')?.name ?? known.registers.find((one) => one.space === first?.name)?.space;
       const found = findRegister(known, space, space === undefined ? steps : below);
-      if (typeof found === 'string') return words.fail(found, word, 'regs lists the registers that are known');
+      if (typeof found === 'string') {
+        const none = known.registers.length === 0;
+        words.fail(
+          found,
+          word,
+          none ? 'open a device that has one, or load one' : 'regs lists the registers that are known',
+        );
+      }
       const { register, field } = found;
       if (field !== undefined) words.fail(`${field.name} is a field`, word, `name the register: ${register.path}`);
       return { constant: register };

@@ -30,7 +30,7 @@ function readRegister(
 ): RegisterView {
   const { space: name, offset, width } = register;
   const harm = whyUnread(device.registers, { ...register, register });
-  if (harm !== undefined && !options.force) return missingView(register, 'skipped', `${harm} (--force reads it)`);
+  if (harm !== undefined && !options.force) return missingView(register, 'skipped', harm);
   const space = device.findSpace(name);
   if (space === undefined) return missingView(register, 'fault', `the device has no ${name}`);
   try {
