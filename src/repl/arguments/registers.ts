@@ -49,7 +49,7 @@ export function describedRegister(summary: string): Argument<Register> {
       const found = findRegister(known, space, space === undefined ? steps : below);
       if (typeof found === 'string') {
         const none = known.registers.length === 0;
-        words.fail(
+        return words.fail(
           found,
           word,
           none ? 'open a device that has one, or load one' : 'regs lists the registers that are known',
