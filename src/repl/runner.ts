@@ -332,7 +332,7 @@ export class Runner implements BlockHost {
       input = valueOf(bound.input, dry ? this.#dryRun.withoutLoads : this.#session);
     } catch (error) {
       if (error instanceof UnknownInDryRun)
-        return this.#session.output.show({ kind: 'text', lines: [error.message] }, common.json);
+        return this.#session.output.show({ kind: 'text', lines: [error.message] }, common.json || options.get('json'));
       throw error;
     }
     if (!dry) this.#dryRun.leave();

@@ -165,6 +165,26 @@ test('arguments behind -- reach scripts, commands and standard input', async () 
   assert.match(open.err, /"repeat" has no end/);
 });
 
+test('--tap and --junit report on all that the command line runs, with exit codes', async () => {
+  const xml = join(folder, 'report.xml');
+  const good = ['-c', 'expect region0 0 == 0x010000ed --as "the ID"'];
+  const wrong = ['-c', 'expect region0 0 == 1'];
+  const all = await run('--tap', '--junit', xml, ...good, ...wrong, ...good, 'sim:edu');
+  assert.equal(all.code, 3);
+  assert.match(all.out, /^TAP version 13\n# region0.*\nok 1 - the ID\nnot ok 2 - (?:.*\n)*ok 3 - the ID\n1\.\.3\n/);
+  assert.match(all.err, /^error: 1 of 3 expectations failed\n$/);
+  assert.match(readFileSync(xml, 'utf8'), /<testsuite name="vfiodbg" tests="3" failures="1" errors="0"/);
+  assert.equal((await run('--tap', ...good, 'sim:edu')).code, 0);
+  const bail = await run('--tap', '--bail', ...wrong, ...good, 'sim:edu');
+  assert.deepEqual([bail.code, /^Bail out! expected/m.test(bail.out), bail.out.includes('the ID')], [3, true, false]);
+  const fatal = await run('--tap', ...good, '-c', 'nope', ...good, 'sim:edu');
+  assert.deepEqual([fatal.code, /^Bail out! there is no command "nope"$/m.test(fatal.out)], [2, true]);
+  const kept = await run('-k', '--tap', '-c', 'nope', ...good, 'sim:edu');
+  assert.deepEqual([kept.code, /^not ok 1 - nope\n(?: {2}.*\n)+.*\nok 2 - the ID\n1\.\.2$/m.test(kept.out)], [2, true]);
+  assert.match((await fed('expect region0 0 != 0\n', '--tap', 'sim:edu')).out, /^ok 1 - expect.*\n1\.\.1$/m);
+  assert.equal((await run('--junit', `${folder}/no/x.xml`, ...good, 'sim:edu')).code, 1);
+});
+
 test('what -x runs is recorded as a run of it, with its arguments', async () => {
   const path = join(folder, 'recorded script.vfio');
   writeFileSync(path, 'peek region0 $2\nexpect region0 0 == $1\n');
