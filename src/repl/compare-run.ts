@@ -1,7 +1,7 @@
 import { countText } from '../views/numbers.js';
 import type { View } from '../views/view.js';
 import { RecordingComparison } from './recording-comparison.js';
-import { isSameFile, recordedSteps } from './recording-reader.js';
+import { checkRecording, isSameFile, recordedSteps } from './recording-reader.js';
 import { runScript } from './script.js';
 import type { Session } from './session.js';
 import { ExpectationError, UsageError } from './usage-error.js';
@@ -24,7 +24,9 @@ export async function compareRun(session: Session, request: ComparedRun): Promis
     throw new UsageError('a dry run has nothing to compare', undefined, 'leave -n out');
   const device = session.requireDevice();
   // In a recording that is run itself, commands that failed are comments: what they did does not come again.
-  const recorded = recordedSteps(recording, !isSameFile(script, recording));
+  const withFailed = !isSameFile(script, recording);
+  checkRecording(recording);
+  const recorded = recordedSteps(recording, withFailed);
   const ended = new AbortController();
   const { running } = session;
   const started = performance.now();

@@ -24,6 +24,7 @@ export class RecordingComparison {
   /** The one that made the access before that: what still waited for more of its kind was its. */
   #before: ScriptPlace = this.#where;
   #difference: string | undefined;
+  #unreadable: { readonly error: unknown } | undefined;
   /** Steps that were as recorded. */
   accesses = 0;
 
@@ -47,6 +48,7 @@ export class RecordingComparison {
     this.#leave();
     this.#collector.flush();
     this.#comparePolls();
+    if (this.#unreadable) throw this.#unreadable.error;
     if (!scriptDone || this.#difference !== undefined) return this.#difference;
     if (this.#next !== undefined) {
       const then = `recorded ${stepText(this.#next.step)}, now nothing more`;
@@ -70,13 +72,19 @@ export class RecordingComparison {
     return known;
   }
 
-  /** Goes on to the next recorded step that is an access. */
+  /** Goes on to the next recorded step that is an access. A recording that can no longer be read ends the comparison, and no access. */
   #advance(): void {
-    for (;;) {
-      const next = this.#recorded.next().value ?? undefined;
-      this.#next = next;
-      if (next?.step.kind !== 'irq') return;
-      this.#countOf(next.step.name).recorded += next.step.count;
+    try {
+      for (;;) {
+        const next = this.#recorded.next().value ?? undefined;
+        this.#next = next;
+        if (next?.step.kind !== 'irq') return;
+        this.#countOf(next.step.name).recorded += next.step.count;
+      }
+    } catch (error) {
+      this.#unreadable = { error };
+      this.#next = undefined;
+      this.#differs();
     }
   }
 
@@ -85,7 +93,7 @@ export class RecordingComparison {
       this.#countOf(step.name).now += step.count;
       return;
     }
-    if (this.#difference !== undefined) return;
+    if (this.#difference !== undefined || this.#unreadable !== undefined) return;
     if (step.kind === 'poll') {
       this.#polls.set(placeOf(step), step);
       return;

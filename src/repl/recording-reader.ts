@@ -36,6 +36,12 @@ export function* recordedSteps(path: string, withFailed: boolean): Generator<Rec
   }
 }
 
+/** Throws what recordedSteps would anywhere in the file: before a device is touched for it. */
+export function checkRecording(path: string): void {
+  const steps = recordedSteps(path, true);
+  while (steps.next().done !== true);
+}
+
 /** Whether both are the same file. */
 export function isSameFile(one: string, other: string): boolean {
   const [a, b] = [statOf(one), statOf(other)];

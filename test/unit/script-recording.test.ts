@@ -407,6 +407,7 @@ test('what is no recording is refused before the script runs', async () => {
     ['# vfiodbg recording 2\n', /a recording of version 2/],
     ['# vfiodbg recording 1\n#: read region0+0x0 = 5\n', /bad\.rec:2: not what a recording says/],
     [`# vfiodbg recording 1\n# ${'x'.repeat(200_000)}`, /does not end/],
+    ['# vfiodbg recording 1\n#: write region0+0x0 (32 bits) <- 0x1\n\n#: nonsense\n', /bad\.rec:4: not what/],
   ];
   for (const [text, message] of cases) {
     const on = board();
