@@ -61,7 +61,7 @@ function named(checks: Diagnosis['checks'], name: string): Examined {
 
 /** 'FAIL what was found => remedy', to match against. */
 async function said(machine: FakeMachine, name: string, device?: string): Promise<string> {
-  const { checks } = await diagnose(device, { roots: machine.roots });
+  const { checks } = await diagnose(device, { roots: machine.roots, bindings: join(machine.roots.etc, 'state') });
   const { verdict, found, remedy } = named(checks, name);
   return `${verdict} ${found}${remedy === undefined ? '' : ` => ${remedy}`}`;
 }
@@ -81,6 +81,7 @@ test(
       'way in by group': 'pass',
       'way in by iommufd': 'pass',
       'right to bind': 'pass',
+      'unfinished bind': 'skip',
       lockdown: 'skip',
       'locked memory': 'pass',
       'huge pages': 'skip',
@@ -88,13 +89,14 @@ test(
       'IOMMU group': 'pass',
       interrupts: 'pass',
       driver: 'pass',
+      'in use': 'skip',
       'driver override': 'pass',
       'reset function': 'skip',
       'group members': 'pass',
       users: 'pass',
       power: 'pass',
       BARs: 'skip',
-      'clocks, resets': 'skip',
+      'clocks, power': 'skip',
     });
     for (const { name, lookedAt } of checks) assert.ok(lookedAt.length > 0 || name === 'mapped access', name);
     const machineOnly = await diagnose(undefined, { roots: machine.roots });
@@ -359,20 +361,43 @@ test(
         files: { resource: bars.join('\n'), 'power/runtime_status': 'error\n', power_state: 'D0\n' },
       })
       .device({ bus: 'platform', name: dma })
-      .device({ bus: 'amba', name: '9.pl031' })
-      .file('sys', 'firmware/devicetree/base/clk/compatible', 'fixed-clock\0');
+      .file('sys', 'firmware/devicetree/base/clk/compatible', 'fixed-clock\0')
+      .file('sys', 'firmware/devicetree/base/gate/compatible', 'vendor,clocks\0');
     assert.match(await said(machine, 'power', edu), /^fail D0, error: .*power\/control/);
     assert.match(await said(machine, 'BARs', edu), /^warn BAR1 was given no address.* => .*pci=realloc/);
-    property(machine, 'firmware/devicetree/base/clk/phandle', 9);
-    property(machine, 'firmware/devicetree/base/clk/#clock-cells', 0);
-    property(machine, `devices/platform/${dma}/of_node/clocks`, 9);
-    assert.match(await said(machine, 'clocks, resets', dma), /^pass its clocks cannot be switched off/);
-    property(machine, `devices/platform/${dma}/of_node/clocks`, 9, 10, 1);
-    assert.match(await said(machine, 'clocks, resets', dma), /^warn its node lists clocks.*hang the bus/);
-    property(machine, 'devices/amba/9.pl031/of_node/clocks', 10, 1);
-    assert.match(await said(machine, 'clocks, resets', '9.pl031'), /^pass the AMBA bus/);
-    property(machine, 'devices/amba/9.pl031/of_node/resets', 10, 1);
-    assert.match(await said(machine, 'clocks, resets', '9.pl031'), /^warn its node lists resets,/);
+    assert.match(await said(machine, 'clocks, power', dma), /^skip/);
+    for (const [node, phandle] of [
+      ['clk', 9],
+      ['gate', 10],
+    ] as const) {
+      property(machine, `firmware/devicetree/base/${node}/phandle`, phandle);
+      property(machine, `firmware/devicetree/base/${node}/#clock-cells`, 0);
+    }
+    const node = 'firmware/devicetree/base/dma@fe10';
+    property(machine, `${node}/clocks`, 9);
+    symlinkSync(join(machine.roots.sys, node), join(machine.roots.sys, 'devices/platform', dma, 'of_node'));
+    assert.match(await said(machine, 'clocks, power', dma), /^pass/, 'a fixed clock is always on');
+    property(machine, `${node}/clocks`, 10);
+    assert.match(
+      await said(machine, 'clocks, power', dma),
+      /^warn clocks are listed \(gate\).*hang the bus => .*clk_ignore_unused/,
+    );
+  }),
+);
+
+test(
+  'what this machine needs a device for, and what a killed run of bind has left',
+  onMachine(async (machine) => {
+    machine
+      .device({ name: edu, driver: 'nvme' })
+      .file('sys', 'class/block/nvme0n1/x')
+      .file('proc', 'self/mountinfo', '25 1 8:1 / / rw - ext4 /dev/nvme0n1 rw\n');
+    assert.match(await said(machine, 'in use', edu), /^pass/);
+    assert.match(await said(machine, 'unfinished bind'), /^skip/);
+    const bindings = join(machine.roots.etc, 'state');
+    machine.file('etc', 'state/unfinished.jsonl', 'no JSON\n');
+    const { checks } = await diagnose(undefined, { roots: machine.roots, bindings });
+    assert.equal(named(checks, 'unfinished bind').verdict, 'warn');
   }),
 );
 

@@ -90,9 +90,9 @@ export const commands = [
       { line: 'devices sim', says: 'the simulated devices' },
       { line: 'devices pci nvme', says: 'PCI devices that nvme drives, or that are called so' },
     ],
-    run(_context, { arguments: { filters }, flags }): View {
+    run({ session }, { arguments: { filters }, flags }): View {
       const only = filters.find((each) => each !== 'dma' && kinds.includes(each));
-      const real = only === 'sim' ? [] : listDevices(undefined, flags.all).map(realEntry);
+      const real = only === 'sim' ? [] : listDevices(session.roots, flags.all).map(realEntry);
       const all = [...real, ...Object.entries(models).map(simulatedEntry)];
       const fitting = all.filter((entry) => filters.every((each) => matches(entry, each)));
       const shown = fitting.filter(({ ready }) => ready || !flags.ready);

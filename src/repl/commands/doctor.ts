@@ -26,7 +26,9 @@ export const commands = [
       { line: 'doctor', says: 'the machine alone', untested: 'not every machine has an IOMMU' },
     ],
     async *run(context, { arguments: { device: address }, flags }): AsyncGenerator<View> {
-      const diagnosis = await diagnose(address ?? context.session.device?.name);
+      const diagnosis = await diagnose(address ?? context.session.device?.name, {
+        roots: context.session.roots,
+      });
       yield diagnosisView(diagnosis, flags);
       const failed = diagnosis.checks.filter(({ verdict }) => verdict === 'fail');
       if (failed.length === 0) return;

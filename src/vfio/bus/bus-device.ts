@@ -124,6 +124,11 @@ export function describeDevice(bus: BusName, name: string, roots: Roots = system
   };
 }
 
+/** A PCI-to-PCI or CardBus bridge: its config space is not that of an endpoint. */
+export function isBridge({ bus, ids }: BusDevice): boolean {
+  return bus === 'pci' && ids !== undefined && (ids.class >> 8 === 0x0604 || ids.class >> 8 === 0x0607);
+}
+
 /** Whether a VFIO driver has the device: the bus's own, or a vendor's variant such as mlx5_vfio_pci. */
 export function isVfioBound(device: BusDevice): boolean {
   return device.vfioDev !== undefined || (device.driver !== undefined && isVfioDriver(device.driver));

@@ -139,8 +139,8 @@ export function noGroup(device: BusDevice, roots: Roots, none = noIommu(roots)):
   const named = namesIommu(device);
   if (named && device.driver === undefined) return undefined;
   const why = 'it belongs to no IOMMU group: no IOMMU translates what this device sends';
-  const [idle] = idleUnits(roots);
   if (named) {
+    const [idle] = idleUnits(roots);
     return {
       why,
       hint: idle === undefined ? 'dmesg | grep -i iommu tells why its IOMMU did not take it' : driverNeeded(idle),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { FailureDetails } from '../errors.js';
-import { isVfioBound, vfioDrivers, type BusDevice } from './bus-device.js';
+import { isBridge, isVfioBound, vfioDrivers, type BusDevice } from './bus-device.js';
 import { type Absence, noGroup, noIommu } from './iommu-absence.js';
 import { blockerList, groupBlockers } from './iommu-group.js';
 import { noResetFunction } from './reset-function.js';
@@ -53,10 +53,9 @@ function failure(device: BusDevice, kind: FailureDetails['kind'], why: string, h
 
 /** A PCI bridge: vfio-pci takes none. */
 export function bridge(device: BusDevice): FailureDetails | undefined {
-  if (device.bus !== 'pci' || device.ids === undefined) return undefined;
-  if (device.ids.class >> 8 !== 0x0604 || isVfioBound(device)) return undefined;
+  if (!isBridge(device) || isVfioBound(device)) return undefined;
   const why = 'it is a PCI bridge, and vfio-pci takes endpoints only';
-  return failure(device, 'unsupported', why, 'open one of the devices behind it');
+  return failure(device, 'unsupported', why, 'take one of the devices behind it');
 }
 
 /** No IOMMU translates what the device sends. */
@@ -104,11 +103,16 @@ export function otherDriver(device: BusDevice, roots: Roots): FailureDetails | u
   return failure(device, 'busy', why, howToBind(device, roots));
 }
 
+/** The command that gives the device to VFIO. */
+export function bindCommand({ name }: BusDevice): string {
+  return `as root: vfiodbg bind ${name}`;
+}
+
 /** The command that gives the device to VFIO, and what its driver demands before it takes it. */
 function howToBind(device: BusDevice, roots: Roots): string {
   const reset = noResetFunction(device, roots);
   const first = reset === undefined ? '' : `${reset.why}; ${reset.hint}. Then `;
-  return `${first}as root: vfiodbg bind ${device.name}`;
+  return `${first}${bindCommand(device)}`;
 }
 
 /** Other devices keep the group from being used: each must be bound to VFIO, to a driver that does no DMA, or to nothing. */

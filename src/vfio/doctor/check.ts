@@ -20,6 +20,8 @@ export interface Scene {
   readonly device?: BusDevice;
   /** Whether this process may open a file for reading and writing. */
   readonly mayOpen: (path: string) => boolean;
+  /** The folder where `bind` writes down what it does. */
+  readonly bindings: string;
 }
 
 /** One thing that has to be as VFIO needs it. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { isVfioBound } from '../bus/bus-device.js';
+import { bindCommand } from '../bus/obstacle.js';
 import { attribute, bytesAt, exists } from '../bus/sysfs.js';
 import { type Check, fail, pass, type Scene, skip, warn } from './check.js';
 import { ownProcess } from './process.js';
@@ -31,7 +32,7 @@ export const bindingCheck: Check = {
       const found = `${user} (uid ${uid}) may not write to /sys`;
       return needless
         ? skip(`${found}, and need not: the device is bound`)
-        : warn(found, `run vfiodbg bind as root${nameOf(device?.name)}`);
+        : warn(found, device === undefined ? 'run vfiodbg bind as root' : bindCommand(device));
     }
     const why = readOnly
       ? '/sys is mounted for reading only'
@@ -41,10 +42,6 @@ export const bindingCheck: Check = {
     return device === undefined ? warn(why, remedy) : fail({ why, hint: remedy });
   },
 };
-
-function nameOf(device: string | undefined): string {
-  return device === undefined ? '' : `: sudo vfiodbg bind ${device}`;
-}
 
 /** Lockdown and Secure Boot: what they forbid is not VFIO, but things beside it. */
 export const lockdownCheck: Check = {

@@ -1,10 +1,11 @@
 import { accessSync, constants } from 'node:fs';
 import { type BusDevice, findDevice } from '../bus/bus-device.js';
+import { stateFolder } from '../bus/binding/state-folder.js';
 import { systemRoots, type Roots } from '../bus/roots.js';
 import { parseDeviceSpec } from '../open.js';
 import type { Check, Finding, Scene } from './check.js';
 import { bindingCheck, lockdownCheck } from './confinement.js';
-import { driverCheck, overrideCheck, resetCheck, viabilityCheck } from './driver.js';
+import { driverCheck, overrideCheck, resetCheck, unfinishedCheck, useCheck, viabilityCheck } from './driver.js';
 import { engineCheck } from './engine.js';
 import { deviceInterrupts, groupCheck, iommuCheck, machineInterrupts, noIommuCheck } from './iommu.js';
 import { kernelCheck, modulesCheck } from './kernel.js';
@@ -33,6 +34,7 @@ const machineChecks: readonly Check[] = [
   noIommuCheck,
   ...wayChecks,
   bindingCheck,
+  unfinishedCheck,
   lockdownCheck,
   lockedCheck,
   hugePagesCheck,
@@ -44,6 +46,7 @@ const deviceChecks: readonly Check[] = [
   groupCheck,
   deviceInterrupts,
   driverCheck,
+  useCheck,
   overrideCheck,
   resetCheck,
   viabilityCheck,
@@ -56,6 +59,7 @@ const deviceChecks: readonly Check[] = [
 export interface DoctorOptions {
   readonly roots?: Roots;
   readonly mayOpen?: (path: string) => boolean;
+  readonly bindings?: string;
 }
 
 /**
@@ -63,8 +67,8 @@ export interface DoctorOptions {
  * the machine alone is looked at. Rejects with VfioError where there is no such device on a bus of this machine.
  */
 export async function diagnose(address?: string, options: DoctorOptions = {}): Promise<Diagnosis> {
-  const { roots = systemRoots, mayOpen = openable } = options;
-  const scene: Scene = { roots, mayOpen };
+  const { roots = systemRoots, mayOpen = openable, bindings = stateFolder() } = options;
+  const scene: Scene = { roots, mayOpen, bindings };
   if (address === undefined) return { checks: examined([...machineChecks, machineInterrupts], scene) };
   const spec = parseDeviceSpec(address);
   if (spec.kind === 'kernel') return ofKernel(findDevice(spec.address, roots), scene);

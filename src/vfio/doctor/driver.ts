@@ -1,20 +1,59 @@
 import { join } from 'node:path';
 import { isVfioBound, vfioDrivers } from '../bus/bus-device.js';
+import { usesOf } from '../bus/binding/in-use.js';
+import { refuseUnfinished } from '../bus/binding/unfinished.js';
+import { VfioError } from '../errors.js';
 import { groupBlockers, groupMembers } from '../bus/iommu-group.js';
 import { kernelRelease } from '../bus/kernel-modules.js';
-import { bridge, notViable, otherDriver, withVirtualFunctions } from '../bus/obstacle.js';
+import { bindCommand, bridge, notViable, otherDriver, withVirtualFunctions } from '../bus/obstacle.js';
 import { noResetFunction, resetModule, resetRequired } from '../bus/reset-function.js';
-import { deviceCheck, fail, pass, skip, warn } from './check.js';
+import { type Check, deviceCheck, fail, pass, skip, warn } from './check.js';
 
 /** Whether VFIO has the device. */
 export const driverCheck = deviceCheck({
   name: 'driver',
   looksAt: ({ path }) => [join(path, 'driver'), join(path, 'vfio-dev')],
   examine(device, { roots }) {
-    const obstacle = bridge(device) ?? withVirtualFunctions(device) ?? otherDriver(device, roots);
-    return obstacle === undefined ? pass(`${device.driver ?? 'VFIO'} has it`) : fail(obstacle);
+    const refusal = bridge(device) ?? withVirtualFunctions(device);
+    if (refusal !== undefined) return fail(refusal);
+    const obstacle = otherDriver(device, roots);
+    if (obstacle === undefined) return pass(`${device.driver ?? 'VFIO'} has it`);
+    return fail({ why: obstacle.why, hint: bindCommand(device) });
   },
 });
+
+/** Whether this machine would lose something with the device: binding is refused then. */
+export const useCheck = deviceCheck({
+  name: 'in use',
+  looksAt: (_device, { roots }) => [
+    ...['self/mountinfo', 'swaps', 'net/route', 'net/ipv6_route'].map((name) => join(roots.proc, name)),
+    join(roots.sys, 'class/tty/console/active'),
+  ],
+  examine(device, { roots }) {
+    if (isVfioBound(device)) return skip('VFIO has it');
+    const uses = usesOf(device, roots);
+    return uses.length === 0
+      ? pass('no mounted disk, default route or console is on it')
+      : warn(uses.join('; '), 'this machine needs it: take another device (bind --force takes it all the same)');
+  },
+});
+
+/** Whether a run of bind that was killed has left something half done. */
+export const unfinishedCheck: Check = {
+  name: 'unfinished bind',
+  about: 'machine',
+  looksAt: ({ bindings }) => [bindings],
+  examine({ bindings }) {
+    try {
+      refuseUnfinished(bindings, 'bind');
+      return skip('nothing was left half done');
+    } catch (error) {
+      if (!(error instanceof VfioError)) throw error;
+      const { why, hint } = error.details;
+      return warn(why, hint);
+    }
+  },
+};
 
 /** Whether an override keeps the device from the driver that is to have it. */
 export const overrideCheck = deviceCheck({
@@ -26,11 +65,8 @@ export const overrideCheck = deviceCheck({
     const wanted = override === vfioDrivers[device.bus] || isVfioBound(device);
     if (wanted && (isVfioBound(device) || device.driver === undefined)) return pass(override);
     return wanted
-      ? warn(
-          `${override}, and yet ${device.driver} has it: the binding was left half done`,
-          `vfiodbg bind ${device.name}`,
-        )
-      : warn(`${override}: no other driver may take it`, `vfiodbg bind ${device.name} sets it anew`);
+      ? warn(`${override}, and yet ${device.driver} has it: the binding was left half done`, bindCommand(device))
+      : warn(`${override}: no other driver may take it`, bindCommand(device));
   },
 });
 

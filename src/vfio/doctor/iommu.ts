@@ -1,10 +1,21 @@
 import { join } from 'node:path';
-import { iommuTables, iommuWords, noGroup, noIommu, noIommuMode, namesIommu } from '../bus/iommu-absence.js';
-import { isVfioBound } from '../bus/bus-device.js';
+import {
+  type Absence,
+  iommuTables,
+  iommuWords,
+  noGroup,
+  noIommu,
+  noIommuMode,
+  namesIommu,
+} from '../bus/iommu-absence.js';
+import { type BusDevice, isVfioBound } from '../bus/bus-device.js';
 import type { Roots } from '../bus/roots.js';
 import { allowsUnsafe, isolationModules, isolationOf, unsafeInterrupts } from '../bus/isolation.js';
 import { entries, exists } from '../bus/sysfs.js';
 import { iommufdNode, preferredWay } from '../bus/way-in.js';
+import { liveTree } from '../devicetree/folder.js';
+import { nodeOfDevice } from '../devicetree/of-node.js';
+import { iommuLink } from '../devicetree/warning.js';
 import { type Check, deviceCheck, fail, type Finding, pass, type Scene, skip, warn } from './check.js';
 
 /** Whether an IOMMU is at work. */
@@ -45,12 +56,21 @@ export const groupCheck: Check = deviceCheck({
     if (device.iommuGroup !== undefined) return pass([device.iommuGroup, device.groupType ?? ''].join(' ').trimEnd());
     const none = noIommu(roots);
     const absence = noGroup(device, roots, none);
-    if (absence !== undefined) return none === undefined ? fail(absence) : skip('there is no IOMMU');
+    if (absence !== undefined)
+      return none === undefined ? fail(closer(absence, device, roots)) : skip('there is no IOMMU');
     return noIommuMode(roots) === true && !namesIommu(device)
       ? warn('it has none, and VFIO will make one up: DMA of this device will be unchecked')
       : pass('it has none yet, and gets one when a driver first probes it');
   },
 });
+
+/** What the device tree says of it, where it says why no IOMMU translates for the device. */
+function closer(absence: Absence, device: BusDevice, roots: Roots): Absence {
+  const tree = liveTree(roots);
+  const found = tree === undefined ? undefined : nodeOfDevice(tree, device, roots);
+  const link = tree === undefined || found === undefined ? undefined : iommuLink(tree, found.node);
+  return link?.kind === 'none' ? { why: `it belongs to no IOMMU group: ${link.why}`, hint: link.hint } : absence;
+}
 
 /** Whether interrupts are remapped, where no device is given. */
 export const machineInterrupts: Check = {

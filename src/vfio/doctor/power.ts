@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { isVfioBound } from '../bus/bus-device.js';
-import type { Roots } from '../bus/roots.js';
-import { attribute, cellsAt, exists } from '../bus/sysfs.js';
+import { attribute } from '../bus/sysfs.js';
 import { liveTree } from '../devicetree/folder.js';
-import { isCompatible } from '../devicetree/node.js';
+import { nodeOfDevice } from '../devicetree/of-node.js';
+import { powerWarnings } from '../devicetree/warning.js';
 import { deviceCheck, fail, pass, skip, warn } from './check.js';
 
 /** Whether the device has power, as far as the kernel remembers: its registers are not asked. */
@@ -71,42 +71,20 @@ function number(text: string): bigint | undefined {
   return /^0x[0-9a-f]{1,16}$/i.test(text) ? BigInt(text) : undefined;
 }
 
-/**
- * Whether the device needs clocks or resets that no driver is left to see to: VFIO does not. (Power domains it does switch on, while the device is
- * open.) Clocks that cannot be switched are no matter, nor is the one that the AMBA bus sees to for any driver.
- */
+/** What of the device's node says that a read may hang the bus: clocks, resets and power domains that no driver is left to see to. */
 export const suppliesCheck = deviceCheck({
-  name: 'clocks, resets',
-  looksAt: ({ path }) => [join(path, 'of_node/clocks'), join(path, 'of_node/resets')],
+  name: 'clocks, power',
+  looksAt: ({ path }) => ['clocks', 'resets', 'power-domains', 'status'].map((name) => join(path, 'of_node', name)),
   examine(device, { roots }) {
-    const node = join(device.path, 'of_node');
-    const clocks = fixedClocks(join(node, 'clocks'), roots);
-    const needed = [
-      ...(clocks === false && device.bus !== 'amba' ? ['clocks'] : []),
-      ...(exists(join(node, 'resets')) ? ['resets'] : []),
-    ];
-    if (needed.length > 0) {
-      return warn(
-        `its node lists ${needed.join(' and ')}, and VFIO sees to none of them: a read may hang the bus where they are not as they should be`,
-        'start Linux with clk_ignore_unused, or have the firmware leave them as the device needs them',
-      );
-    }
-    if (clocks === undefined) return skip('its node lists none');
-    return pass(clocks ? 'its clocks cannot be switched off' : 'the AMBA bus switches apb_pclk on');
+    const tree = liveTree(roots);
+    const found = tree === undefined || device.bus === 'pci' ? undefined : nodeOfDevice(tree, device, roots);
+    if (tree === undefined || found === undefined || found.of !== undefined) return skip('no device tree describes it');
+    const runtime = attribute(join(device.path, 'power/runtime_status'));
+    const warnings = powerWarnings(tree, found.node, { bus: device.bus, ...(runtime !== undefined && { runtime }) });
+    if (warnings.length === 0) return pass('its node lists none that a driver would have to see to');
+    return warn(
+      warnings.map(({ text }) => text).join('; '),
+      'start Linux with clk_ignore_unused and pd_ignore_unused, or have the firmware leave the device running',
+    );
   },
 });
-
-/** Whether all clocks of a node are such as cannot be switched; undefined where it has none. */
-function fixedClocks(file: string, roots: Roots): boolean | undefined {
-  if (!exists(file)) return undefined;
-  const tree = liveTree(roots);
-  const cells = cellsAt(file);
-  for (let at = 0; at < cells.length;) {
-    const clock = tree?.byPhandle(cells[at] ?? 0);
-    const more = clock?.property('#clock-cells')?.u32;
-    if (clock === undefined || more === undefined || !isCompatible(clock, 'fixed-clock', 'fixed-factor-clock'))
-      return false;
-    at += 1 + more;
-  }
-  return true;
-}

@@ -3,7 +3,9 @@ import type { Diagnosis, Examined } from '../../../src/vfio/doctor/doctor.js';
 import { vfiodbg } from './tool.js';
 
 /** What `vfiodbg doctor` says of a device, and prints it as the user would see it. */
-export async function doctor(device: string): Promise<{ code: number | null; readonly check: (name: string) => Examined }> {
+export async function doctor(
+  device: string,
+): Promise<{ code: number | null; readonly check: (name: string) => Examined }> {
   const shown = await vfiodbg('doctor', device);
   process.stdout.write(`${shown.stdout}${shown.stderr}`);
   const { code, stdout, stderr } = await vfiodbg('--json', 'doctor', device);

@@ -1,9 +1,8 @@
 import { VfioError } from '../../errors.js';
-import { type BusDevice, busNames, describeDevice, devicesPath } from '../bus-device.js';
+import { type BusDevice, busNames, describeDevice, devicesPath, isBridge } from '../bus-device.js';
 import { blockerList, groupBlockers, groupMembers, leavesDma } from '../iommu-group.js';
 import type { Roots } from '../roots.js';
 import { exists } from '../sysfs.js';
-import { isBridge } from './refusal.js';
 
 /** The devices of an IOMMU group that go with one of them, and what there is to say of the others. */
 export interface Companions {
