@@ -71,10 +71,14 @@ export class DryRun {
     };
     const { last } = this.#session;
     const gate = this.#session.device?.gate;
-    const actions = await patiently(running, gate === undefined ? attempt().then(() => []) : gate.dryRun(attempt));
+    const { actions, cut } = await patiently(
+      running,
+      gate === undefined ? attempt().then(() => []) : gate.dryRun(attempt),
+    );
     this.#session.last = last;
     if (actions.some(({ action }) => action === 'read' || action === 'poll')) this.#unknown.add('_');
     lines.unshift(...actions.map(({ text }) => `would ${text}`));
+    if (cut) lines.push(`and so on: a dry run follows a command for ${PATIENCE_MS} ms`);
     if (lines.length === 0) {
       if (name === undefined) return;
       lines.push(`${name} would not touch the device`);
@@ -83,10 +87,19 @@ export class DryRun {
   }
 }
 
-async function patiently(running: Running, work: Promise<PlannedAction[]>): Promise<PlannedAction[]> {
-  const timer = setTimeout(() => running.interrupt(), PATIENCE_MS);
+/** Ends what does not end by itself; `cut` where that was needed. */
+async function patiently(
+  running: Running,
+  work: Promise<PlannedAction[]>,
+): Promise<{ readonly actions: PlannedAction[]; readonly cut: boolean }> {
+  let cut = false;
+  const timer = setTimeout(() => {
+    cut = true;
+    running.interrupt();
+  }, PATIENCE_MS);
   try {
-    return await work;
+    const actions = await work;
+    return { actions, cut };
   } finally {
     clearTimeout(timer);
   }

@@ -391,7 +391,10 @@ export class Runner implements BlockHost {
     const body = async (): Promise<void> => {
       answer = await lastView(command.run(running, valueOf(input, this.#dryRun.environment)), running);
     };
-    if (command.plans !== true) return this.#dryRun.show(command.name, body, running);
+    if (command.plans !== true) {
+      await this.#dryRun.show(command.name, body, running);
+      return this.#after(command);
+    }
     await body();
     if (answer !== undefined) await this.#session.output.show(answer, common.json || this.#session.options.get('json'));
   }

@@ -83,7 +83,9 @@ export class Session implements Names, Environment {
       for (const device of this.#devices) {
         if (name === 'readonly') device.readOnly = this.options.get('readonly');
         if (name === 'mmap') device.mmap = this.options.get('mmap');
+        if (name === 'dryrun') device.rehearsing = this.options.get('dryrun');
       }
+      if (name === 'dryrun') this.namesChanged();
     });
   }
 
@@ -143,6 +145,7 @@ export class Session implements Names, Environment {
     const gone = this.#devices.findIndex((each) => each.name === device.name);
     if (gone >= 0) this.#devices.splice(gone, 1);
     this.#devices.push(device);
+    device.rehearsing = this.options.get('dryrun');
     device.registers.onChange(() => this.namesChanged());
     device.irqs.onReport((text) => this.output.notice(`${device.name}: ${text}`));
     device.onDmaFault((text) => this.notify(`${device.name}: ${text}`));

@@ -125,6 +125,15 @@ export class Device {
     this.gate.readOnly = on;
   }
 
+  /**
+   * Whether dry runs follow one another: buffers and interrupts that one of them would make or enable are there for the next, until this is switched
+   * off. None of them is known to the device.
+   */
+  set rehearsing(on: boolean) {
+    this.gate.rehearsal = on ? (this.gate.rehearsal ?? {}) : undefined;
+    if (!on) this.#dma?.endRehearsal();
+  }
+
   /** Whether mappable windows are mapped; switching it takes effect with the next access. */
   get mmap(): boolean {
     return this.#mmap;

@@ -16,6 +16,8 @@ export class Gate {
   #lost: FailureDetails | undefined;
   #readOnly = false;
   #plan: PlannedAction[] | undefined;
+  /** The same object while dry runs follow one another: what one of them would make is there for those behind it. */
+  rehearsal: object | undefined;
   /** True where reads or writes need `admit`: lost, read-only or a dry run. */
   shut = false;
 

@@ -1,7 +1,8 @@
 import { takenBack } from './departure.js';
 import { type FailureDetails, VfioError } from './errors.js';
 import type { Gate } from './gate.js';
-import { Irq, type IrqEvent, type IrqHost } from './irq.js';
+import { Irq, type IrqEvent } from './irq.js';
+import type { IrqHost } from './irq-host.js';
 import type { Journal } from './journal.js';
 import { type Readiness, close as closeFd, eventfd, eventfdTake, onReadable } from './sys/libc.js';
 import { Pump } from './sys/pump.js';

@@ -89,3 +89,17 @@ export class IrqVector {
     this.#window = Math.max(window, this.#window);
   }
 }
+
+/** Why there is no vector `vector` where `enabled` of `all` are enabled, and what to do about it. */
+export function noSuchVector(
+  name: string,
+  vector: number,
+  enabled: number,
+  all: number,
+): { readonly why: string; readonly hint: string } {
+  return {
+    why: `vector ${vector} is not enabled: ${enabled === 1 ? 'only 0 is' : `0 to ${enabled - 1} are`}`,
+    hint:
+      vector < all ? `irq disable ${name}; irq enable ${name} ${vector + 1}` : `the device has ${all}, counted from 0`,
+  };
+}

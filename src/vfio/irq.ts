@@ -1,13 +1,12 @@
 import { VfioError } from './errors.js';
-import type { Gate } from './gate.js';
+import type { IrqHost } from './irq-host.js';
 import { type IrqWaiter, waitFor } from './irq-wait.js';
-import { IrqVector } from './irq-vector.js';
-import { type Journal, monotonicNs } from './journal.js';
+import { IrqVector, noSuchVector } from './irq-vector.js';
+import { monotonicNs } from './journal.js';
 import { Resample } from './resample.js';
 import { close as closeFd, errnoName, eventfd } from './sys/libc.js';
-import type { Pump } from './sys/pump.js';
-import type { Guard, Storm } from './sys/pump-source.js';
-import type { IrqAction, IrqData, IrqInfo, Transport } from './transport/transport.js';
+import type { Storm } from './sys/pump-source.js';
+import type { IrqAction, IrqData, IrqInfo } from './transport/transport.js';
 
 /** One or more signals of one vector that were taken in one go. */
 export interface IrqEvent {
@@ -21,23 +20,6 @@ export interface IrqEvent {
 }
 
 export type IrqState = 'off' | 'armed' | 'masked' | 'pending';
-
-/** What an interrupt needs of its device. */
-export interface IrqHost {
-  readonly name: string;
-  readonly transport: Transport;
-  readonly journal: Journal;
-  readonly gate: Gate;
-  readonly isPci: boolean;
-  /** The guard that new vectors get. */
-  readonly guard: Guard;
-  pump(): Pump;
-  /** Interrupts that are enabled and cannot be at the same time as `irq`. */
-  rivals(irq: Irq): readonly Irq[];
-  signalled(event: IrqEvent): void;
-  /** Something the user must be told at once, once. */
-  report(text: string): void;
-}
 
 /**
  * A signal this soon after an unmask, and without an access to the device in between that could have released the level and raised it anew,
@@ -57,6 +39,8 @@ export class Irq {
   readonly names: string[];
   readonly #host: IrqHost;
   #vectors: IrqVector[] = [];
+  /** The dry runs that have it enabled. */
+  #foreseenIn: object | undefined;
   #rearm: 'manual' | 'auto' = 'manual';
   #resample: Resample | undefined;
   readonly #waiters = new Set<IrqWaiter>();
@@ -171,7 +155,10 @@ export class Irq {
         `irq disable ${this.name}; irq enable ${this.name} ${vectors}`,
       );
     }
-    if (!this.#host.gate.admit('irq', `enable ${this.name}, ${vectors} vectors`)) return;
+    if (!this.#host.gate.admit('irq', `enable ${this.name}, ${vectors} vectors`)) {
+      this.#foreseenIn = this.#host.gate.rehearsal;
+      return;
+    }
     if (now > vectors) this.disable();
     const added = this.#makeVectors(this.#vectors.length, vectors);
     const first = this.#vectors.length;
@@ -192,7 +179,8 @@ export class Irq {
 
   /** Tears every vector down. Nothing happens where it is off. */
   disable(): void {
-    if (this.#vectors.length === 0) return;
+    if (this.#vectors.length === 0 && !this.#foreseen) return;
+    this.#foreseenIn = undefined;
     if (!this.#host.gate.admit('irq', `disable ${this.name}`)) return;
     try {
       this.#set('trigger', 0, 0, { type: 'none' });
@@ -220,7 +208,7 @@ export class Irq {
   /** Masks one vector, or all. Refused where VFIO cannot mask it. */
   mask(vector?: number): void {
     this.#needsMask('mask');
-    for (const one of this.#chosen(vector)) {
+    for (const one of this.#chosen(vector, 'mask')) {
       if (!this.#host.gate.admit('irq', `mask ${this.label(one.number)}`)) continue;
       this.#set('mask', one.number, 1, { type: 'none' });
       // The pump is still deaf to what a storm silenced.
@@ -231,7 +219,7 @@ export class Irq {
 
   /** Unmasks one vector, or all; also re-arms those that the storm guard has silenced. */
   unmask(vector?: number): void {
-    const chosen = this.#chosen(vector);
+    const chosen = this.#chosen(vector, 'unmask');
     if (!chosen.some(({ masked }) => masked === 'storm')) this.#needsMask('unmask');
     for (const one of chosen) {
       if (this.#host.gate.admit('irq', `unmask ${this.label(one.number)}`)) this.#unmaskOne(one);
@@ -271,7 +259,7 @@ export class Irq {
    * handler, which does nothing while the line is masked. Source: vfio_platform_irq.c, vfio_automasked_irq_handler().
    */
   trigger(vector = 0): void {
-    const [one] = this.#chosen(vector);
+    const [one] = this.#chosen(vector, 'trigger');
     if (one && !this.#host.isPci && this.info.automasked && (one.masked !== 'no' || one.triggered.length > 0)) {
       const why = 'it is masked, and VFIO drops what software triggers then';
       throw this.#error('unsupported', 'trigger', why, `irq unmask ${this.name}`);
@@ -294,7 +282,7 @@ export class Irq {
   async wait(
     options: { vector?: number; count?: number; timeoutMs?: number; signal?: AbortSignal; fresh?: boolean } = {},
   ): Promise<IrqEvent> {
-    const chosen = this.#chosen(options.vector);
+    const chosen = this.#chosen(options.vector, 'wait for');
     const pump = this.#host.pump();
     pump.drain();
     if (options.fresh) for (const vector of chosen) vector.claim(vector.unclaimed);
@@ -406,19 +394,24 @@ export class Irq {
     );
   }
 
-  #chosen(vector: number | undefined): readonly IrqVector[] {
+  /** A dry run has it enabled, and nothing else has. */
+  get #foreseen(): boolean {
+    const { planning, rehearsal } = this.#host.gate;
+    return planning && rehearsal !== undefined && this.#foreseenIn === rehearsal;
+  }
+
+  /** The vectors that are meant; none, with `action` noted, of an interrupt that only a dry run has enabled. */
+  #chosen(vector: number | undefined, action: string): readonly IrqVector[] {
+    if (this.#vectors.length === 0 && this.#foreseen) {
+      this.#host.gate.admit('irq', `${action} ${this.label(vector ?? 0)}`);
+      return [];
+    }
     if (this.#vectors.length === 0) throw this.#error('unsupported', 'use', 'it is off', `irq enable ${this.name}`);
     if (vector === undefined) return this.#vectors;
     const one = this.#vectors[vector];
     if (one) return [one];
-    throw this.#error(
-      'absent',
-      'use',
-      `vector ${vector} is not enabled: ${this.#vectors.length === 1 ? 'only 0 is' : `0 to ${this.#vectors.length - 1} are`}`,
-      vector < this.info.count
-        ? `irq disable ${this.name}; irq enable ${this.name} ${vector + 1}`
-        : `the device has ${this.info.count}, counted from 0`,
-    );
+    const { why, hint } = noSuchVector(this.name, vector, this.#vectors.length, this.info.count);
+    throw this.#error('absent', 'use', why, hint);
   }
 
   #needsMask(operation: string): void {

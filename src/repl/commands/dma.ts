@@ -47,7 +47,7 @@ function unlessHeldBack<T>(make: () => T): T | undefined {
 /** Where the device finds a buffer, and what keeps it from getting there. */
 function mappedView({ device }: Context<'device'>, buffer: DmaBuffer | undefined): View | void {
   const { iova, mapping } = buffer ?? {};
-  if (buffer === undefined || iova === undefined || mapping === undefined) return undefined;
+  if (buffer === undefined || iova === undefined || mapping === undefined || device.gate.planning) return undefined;
   const { name, size, guard, kind } = buffer;
   const end = iova + BigInt(mapping.size - 2 * guard);
   const guards = guard === 0 ? '' : `, guards of ${bytesText(guard)} on both sides`;

@@ -65,6 +65,8 @@ export class Dma implements BufferOwner {
   readonly #ledger = new Ledger<Mapped>();
   readonly #buffers = new Map<string, { readonly buffer: DmaBuffer; readonly forget: () => void }>();
   readonly #arena = new Arena();
+  /** Buffers that a dry run would have made: names and places, which nothing reaches. */
+  readonly #rehearsed = new Set<DmaBuffer>();
   /** What the IOMMU side allowed when it was first asked, and how many mappings there were then. */
   #capacity: { readonly limits: DmaLimits; readonly made: number } | undefined;
 
@@ -212,6 +214,7 @@ export class Dma implements BufferOwner {
     }
     const unit = guard > 0 ? guard : this.#unit();
     const mapping = this.#plan({ name, size: memory.length - 2 * guard, guard, unit, kind }, { ...options, prot });
+    if (this.gate.planning && !this.#rehearsed.has(buffer)) throw new HeldBack();
     this.#map(mapping, memory, buffer);
     return buffer;
   }
@@ -224,21 +227,36 @@ export class Dma implements BufferOwner {
       throw new VfioError({ kind: 'absent', ...this.#place('unmap', name), why, hint: 'maps shows what is mapped' });
     }
     const text = `unmap ${name}, ${bytesText(mapping.size)} at IOVA ${spanText(mapping)}`;
-    if (!this.gate.admit('dma', text)) return;
-    this.#host.transport.dmaUnmap(mapping.iova, mapping.size);
+    const rehearsed = this.#rehearsed.has(buffer);
+    if (!this.gate.admit('dma', text) && !rehearsed) return;
+    if (!rehearsed) this.#host.transport.dmaUnmap(mapping.iova, mapping.size);
     this.#ledger.remove(mapping.iova);
     buffer.mapped(undefined);
-    this.journal.note('dma', text, { name, iova: mapping.iova, size: mapping.size });
+    if (!rehearsed) this.journal.note('dma', text, { name, iova: mapping.iova, size: mapping.size });
   }
 
   /** Takes a buffer away from the device and gives its memory back. Throws VfioError where that is refused; all of it stays then. */
   free(buffer: DmaBuffer): void {
     if (buffer.mapping !== undefined) this.unmap(buffer);
-    else if (!this.gate.admit('dma', `free ${buffer.name}`)) return;
-    if (this.gate.planning) return;
+    else this.gate.admit('dma', `free ${buffer.name}`);
+    if (this.gate.planning && !this.#rehearsed.has(buffer)) return;
+    this.#forget(buffer);
+  }
+
+  #forget(buffer: DmaBuffer): void {
     this.#buffers.get(buffer.name)?.forget();
     this.#buffers.delete(buffer.name);
+    this.#rehearsed.delete(buffer);
     buffer.release();
+  }
+
+  /** Nothing is left of what dry runs would have made. */
+  endRehearsal(): void {
+    for (const buffer of this.#rehearsed) {
+      if (buffer.mapping !== undefined) this.#ledger.remove(buffer.mapping.iova);
+      buffer.mapped(undefined);
+      this.#forget(buffer);
+    }
   }
 
   /**
@@ -252,11 +270,12 @@ export class Dma implements BufferOwner {
       buffer.release();
     }
     this.#buffers.clear();
+    this.#rehearsed.clear();
     this.#ledger.clear();
     this.#arena.close();
   }
 
-  /** Checks a mapping against every limit, chooses its address, and asks the gate. Throws HeldBack in a dry run. */
+  /** Checks a mapping against every limit, chooses its address, and asks the gate. Throws HeldBack in a dry run that is no rehearsal. */
   #plan(
     what: Pick<Mapping, 'name' | 'kind' | 'guard' | 'size'> & { readonly unit: number },
     { iova, prot = 'rw', low }: MapOptions,
@@ -270,7 +289,7 @@ export class Dma implements BufferOwner {
     const at = placeMapping({ ...what, iova, low }, limits, this.#ledger, place);
     const mapping = { name, iova: at, size: what.size + 2 * guard, prot, kind, guard };
     checkLocked(mapping.size, via, place);
-    if (!this.gate.admit('dma', mapText(mapping))) throw new HeldBack();
+    if (!this.gate.admit('dma', mapText(mapping)) && this.gate.rehearsal === undefined) throw new HeldBack();
     return mapping;
   }
 
@@ -278,6 +297,7 @@ export class Dma implements BufferOwner {
   #add(mapping: Mapping, memory: Memory, size: number): DmaBuffer {
     const { name, guard } = mapping;
     const buffer = new DmaBuffer({ name, memory, size, guard }, this);
+    if (this.gate.planning) this.#rehearsed.add(buffer);
     this.#map(mapping, memory, buffer);
     this.#buffers.set(name, { buffer, forget: this.#host.addSpace(buffer) });
     return buffer;
@@ -287,10 +307,12 @@ export class Dma implements BufferOwner {
     const { name, iova, size, prot } = mapping;
     const readable = prot !== 'w';
     const writable = prot !== 'r';
-    this.#host.transport.dmaMap({ iova, size, readable, writable, address, fd, fdOffset });
+    const rehearsed = this.#rehearsed.has(buffer);
+    if (!rehearsed) this.#host.transport.dmaMap({ iova, size, readable, writable, address, fd, fdOffset });
     const mapped = { ...mapping, buffer };
     this.#ledger.add(mapped);
     buffer.mapped(mapped);
+    if (rehearsed) return;
     this.journal.note('dma', mapText(mapping), { name, iova, size, prot });
     // From now on the device can be pointed at something, and past it.
     if (this.#ledger.count === 1) this.#host.iommu.faults.watch();
