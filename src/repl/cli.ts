@@ -18,6 +18,8 @@ export interface SessionRequest {
   readonly interactive: boolean;
   /** What stands behind `--`: $1, $2 and so on in every step. */
   readonly parameters: readonly string[];
+  /** The full screen in place of the prompt. */
+  readonly tui: boolean;
   readonly json: boolean;
   readonly js: boolean;
   readonly readOnly: boolean;
@@ -53,6 +55,7 @@ const options = {
     says: 'run a script (.vfio, .mjs); may be given again',
   },
   interactive: { type: 'boolean', short: 'i', says: 'go on to the prompt afterwards' },
+  tui: { type: 'boolean', says: 'open the full screen: registers, memory, interrupts and mappings beside the prompt' },
   json: { type: 'boolean', says: 'print each answer as one line of JSON' },
   js: { type: 'boolean', says: 'print the JavaScript that does the same, and do nothing' },
   'read-only': { type: 'boolean', says: 'refuse everything that changes the device' },
@@ -137,6 +140,7 @@ export function parseCommandLine(argv: readonly string[]): Request {
     steps,
     interactive: values.has('interactive'),
     parameters,
+    tui: values.has('tui'),
     json: values.has('json'),
     js: values.has('js'),
     readOnly: values.has('read-only'),

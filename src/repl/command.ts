@@ -102,6 +102,8 @@ export interface Declaration<A extends ArgumentSpecs, F extends FlagSpecs, N ext
   readonly timing?: Timing;
   /** It is a word of blocks, which takes no flags and does not run by itself. */
   readonly control?: Control;
+  /** Answers at once with one View and changes nothing, neither of the device nor of the session: a pane can show it again and again. */
+  readonly looks?: boolean;
   readonly examples: readonly [Example, ...Example[]];
   run(context: Context<N>, input: Input<A, F>): Answer;
   /**

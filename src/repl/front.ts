@@ -46,6 +46,8 @@ class Front {
   #interrupts = 0;
   #prompt: Prompt | undefined;
   #report: TestReport | undefined;
+  /** Gives the terminal back, where the full screen has it. */
+  #closeScreen: () => void = () => undefined;
   /** Where a bug is being reported: the process ends with that and with nothing else. */
   crashed: Promise<void> | undefined;
   /** Whether 'auto' means colours, by descriptor: asking is a system call, and this is asked for each answer. */
@@ -78,6 +80,11 @@ class Front {
   }
 
   async run(): Promise<number> {
+    if (this.#request.tui && (!isatty(0) || !isatty(1) || process.env['TERM'] === 'dumb')) {
+      const why = isatty(0) && isatty(1) ? 'this one says that it has no cursor to move (TERM=dumb)' : 'this is none';
+      const hint = 'leave --tui out: the prompt takes any terminal, and a script none';
+      return this.#fail(new UsageError(`--tui needs a terminal, and ${why}`, undefined, hint));
+    }
     const { device, steps, via, profile } = this.#request;
     if (device !== undefined) {
       try {
@@ -95,7 +102,7 @@ class Front {
       if (profile !== undefined) this.output.notice('--profile does nothing without a DEVICE');
     }
     const atTerminal = isatty(0);
-    const prompts = this.#request.interactive || (steps.length === 0 && atTerminal);
+    const prompts = this.#request.interactive || this.#request.tui || (steps.length === 0 && atTerminal);
     const sources: Source[] =
       steps.length === 0 && !prompts
         ? [{ name: 'standard input', run: () => this.#runStandardInput() }]
@@ -104,6 +111,10 @@ class Front {
             run: () => this.#runStep(step),
           }));
     if (!(await this.#runSources(sources))) return this.#code;
+    if (this.#request.tui) {
+      await this.#runScreen();
+      return exitCodes.done;
+    }
     if (prompts) {
       const { Prompt } = await import('./repl.js');
       await this.output.flush();
@@ -136,6 +147,29 @@ class Front {
   async #each(sources: readonly Source[], run: (source: Source) => Promise<boolean>): Promise<boolean> {
     for (const source of sources) if (!(await run(source)) || this.session.quitting) return false;
     return true;
+  }
+
+  async #runScreen(): Promise<void> {
+    const { Dashboard } = await import('./tui/dashboard.js');
+    await this.output.flush();
+    const dashboard = new Dashboard(this.session, {
+      input: process.stdin,
+      output: process.stdout,
+      colour: this.#colour(1),
+      mouse: true,
+      history: true,
+      failureText: (error) => failureText(error, { json: false, colour: this.#colour(1) }),
+    });
+    this.#closeScreen = () => {
+      this.output.instead = undefined;
+      dashboard.close();
+    };
+    this.output.instead = dashboard.output;
+    try {
+      await dashboard.run();
+    } finally {
+      this.#closeScreen();
+    }
   }
 
   async #runStep(step: Step): Promise<void> {
@@ -249,6 +283,7 @@ class Front {
 
   async #crash(error: unknown): Promise<void> {
     const text = await failureText(error, this.#failureStyle());
+    this.#closeScreen();
     this.session.closeAll();
     process.stderr.write(text);
     process.exit(describe(error).code);
@@ -256,11 +291,13 @@ class Front {
 
   /** The terminal is gone. Node's own exit aborts then, since it cannot give the terminal its modes back; so the signal does it. */
   #hangUp(): void {
+    this.#closeScreen();
     this.session.closeAll();
     process.kill(process.pid, 'SIGHUP');
   }
 
   #leave(code: number): void {
+    this.#closeScreen();
     this.session.closeAll();
     process.exit(code);
   }

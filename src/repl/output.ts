@@ -13,3 +13,8 @@ export interface Output {
   /** How far a long command is; undefined takes that away again. */
   progress(text: string | undefined): void;
 }
+
+/** What shows a prompt's answers: events go above the line that is being typed, once there is one. */
+export interface PromptOutput extends Output {
+  announce: ((text: string) => void) | undefined;
+}

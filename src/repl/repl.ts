@@ -2,13 +2,15 @@ import { EventEmitter } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import { type REPLServer, start } from 'node:repl';
+import type { Readable, Writable } from 'node:stream';
 import { escape } from '../views/escape.js';
 import { plain } from '../views/sinks/plain.js';
 import { complete } from './completion.js';
 import { historyPath } from './history.js';
 import type { Session } from './session.js';
 import type { LineReader } from './line-reader.js';
-import { columnsOf, type StandardOutput } from './standard-output.js';
+import type { PromptOutput } from './output.js';
+import { columnsOf } from './standard-output.js';
 import { UsageError } from './usage-error.js';
 
 /** How soon an interrupt that found nothing to end is tried again, in milliseconds. */
@@ -20,11 +22,20 @@ const INTERRUPT_AGAIN = 10;
  */
 const LONGEST_LINE = 4096;
 
+/** Where the keys come from and the line is shown: the process's terminal, or a pane of the full screen. */
+export interface PromptTerminal {
+  readonly input: Readable;
+  readonly output: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  /** Keeps the lines that are typed for the next session. */
+  readonly history: boolean;
+}
+
 /** The prompt: lines typed at a terminal, run in a session. Built on node:repl, whose JavaScript stays out of it. */
 export class Prompt {
   readonly #session: Session;
-  readonly #output: StandardOutput;
-  readonly #fail: (error: unknown) => Promise<number>;
+  readonly #output: PromptOutput;
+  readonly #terminal: PromptTerminal;
+  readonly #fail: (error: unknown) => Promise<unknown>;
   readonly #server: REPLServer;
   readonly #reader: LineReader;
   /** Lines run one after the other, however fast they come. */
@@ -36,12 +47,20 @@ export class Prompt {
   /** More was typed than a line can hold: what is left of it is not to be run. */
   #overflowed = false;
 
-  constructor(session: Session, output: StandardOutput, fail: (error: unknown) => Promise<number>) {
+  constructor(
+    session: Session,
+    output: PromptOutput,
+    fail: (error: unknown) => Promise<unknown>,
+    terminal: PromptTerminal = { input: process.stdin, output: process.stdout, history: true },
+  ) {
     this.#session = session;
     this.#output = output;
     this.#fail = fail;
     this.#reader = session.reader({ prefixes: true });
+    this.#terminal = terminal;
     this.#server = start({
+      input: terminal.input,
+      output: terminal.output,
       prompt: this.#promptText(),
       preview: false,
       ignoreUndefined: true,
@@ -67,7 +86,7 @@ export class Prompt {
       this.#server.once('exit', resolve);
     });
     // Lines that were entered before the end are still to run; none of them may keep the user waiting.
-    this.#interruptLine();
+    if (this.#pending > 0) this.#interruptLine();
     const timer = setInterval(() => this.#session.interrupt(), INTERRUPT_AGAIN);
     await this.#work;
     clearInterval(timer);
@@ -181,7 +200,7 @@ export class Prompt {
 
   /** Shows a line above the one that is being typed. */
   #announce(text: string): void {
-    const lines = plain({ kind: 'text', prose: true, lines: [text] }, columnsOf(process.stdout));
+    const lines = plain({ kind: 'text', prose: true, lines: [text] }, columnsOf(this.#terminal.output));
     this.interject(() => this.#server.output.write(lines));
   }
 
@@ -191,14 +210,26 @@ export class Prompt {
       show();
       return;
     }
+    this.#clearLine();
+    show();
+    this.#server.setPrompt(this.#promptText());
+    this.#freshPrompt();
+  }
+
+  /** Runs `line` as if it had been typed; what is being typed comes back behind its answer. */
+  submit(line: string): void {
+    if (this.#pending === 0) this.#clearLine();
+    this.#server.output.write(`${this.#promptText()}${line}\n`);
+    this.#enter(line, () => this.#freshPrompt());
+  }
+
+  /** Takes the prompt and the line that is being typed from the terminal. */
+  #clearLine(): void {
     const { output } = this.#server;
     const { rows } = this.#server.getCursorPos();
     moveCursor(output, 0, -rows);
     cursorTo(output, 0);
     clearScreenDown(output);
-    show();
-    this.#server.setPrompt(this.#promptText());
-    this.#freshPrompt();
   }
 
   /** The prompt and the line that is being typed, on a row of their own. */
@@ -239,7 +270,7 @@ export class Prompt {
 
   /** History in the home directory, readable by its owner alone. Without one the prompt works all the same. */
   #keepHistory(): void {
-    if (!this.#server.terminal) return;
+    if (!this.#server.terminal || !this.#terminal.history) return;
     const path = historyPath();
     try {
       closeSync(openSync(path, 'a+', 0o600));

@@ -16,6 +16,7 @@ import { UnknownInDryRun } from './interrupted.js';
 import { Options } from './options.js';
 import { placeOf } from './register-place.js';
 import type { Output } from './output.js';
+import type { PaneBoard } from './pane-board.js';
 import type { Registry } from './registry.js';
 import type { ScriptOptions } from './script.js';
 import { LineReader } from './line-reader.js';
@@ -60,6 +61,8 @@ export class Session implements Names, Environment {
   readonly failureListeners = new Set<() => void>();
   /** Is told of every expectation: the report of a test that is running. */
   checks: CheckSink | undefined;
+  /** The panes of the full screen, where there is one. */
+  panes: PaneBoard | undefined;
   /** $_: the last value that was read. */
   last = 0n;
   /** What is described where no device is open: for `decode`. */

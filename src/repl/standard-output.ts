@@ -5,7 +5,7 @@ import { escape } from '../views/escape.js';
 import type { View } from '../views/view.js';
 import { plain, plainPieces } from '../views/sinks/plain.js';
 import { LiveArea } from './live-area.js';
-import type { Output } from './output.js';
+import type { Output, PromptOutput } from './output.js';
 
 /** Characters that are gathered before they are written: a script's answers are many and short. */
 const MOST_GATHERED = 65536;
@@ -30,9 +30,10 @@ const CUSTOMARY_COLUMNS = 80;
 const CUSTOMARY_ROWS = 24;
 
 /** Columns of the terminal behind `stream`; Infinity where there is none. */
-export function columnsOf(stream: NodeJS.WriteStream): number {
-  if (!stream.isTTY) return Infinity;
-  return stream.columns > 0 ? stream.columns : CUSTOMARY_COLUMNS;
+export function columnsOf(stream: { readonly isTTY?: boolean; readonly columns?: number }): number {
+  if (stream.isTTY !== true) return Infinity;
+  const { columns = 0 } = stream;
+  return columns > 0 ? columns : CUSTOMARY_COLUMNS;
 }
 
 /** Rows of the terminal behind `stream`, where it knows them. */
@@ -128,7 +129,7 @@ function isDirect(fd: number): boolean {
 }
 
 /** Answers on standard output, events and progress on standard error. */
-export class StandardOutput implements Output {
+export class StandardOutput implements PromptOutput {
   readonly #out: Writer;
   readonly #style: () => Style;
   /** A line of progress stands on the terminal. */
@@ -140,6 +141,8 @@ export class StandardOutput implements Output {
   #erased = 0;
   /** Takes the events over: the prompt shows them above its line. */
   announce: ((text: string) => void) | undefined;
+  /** Shows everything in its place: the full screen, to which the terminal belongs meanwhile. */
+  instead: Output | undefined;
 
   constructor(style: () => Style, broken: (error: Error) => void) {
     this.#out = new Writer(1, broken);
@@ -147,6 +150,7 @@ export class StandardOutput implements Output {
   }
 
   show(view: View, json: boolean): void | Promise<void> {
+    if (this.instead) return this.instead.show(view, json);
     if (this.#progress) this.progress(undefined);
     if (this.#live.drawn) this.live(undefined);
     if (json) return this.#showJson(view);
@@ -161,6 +165,10 @@ export class StandardOutput implements Output {
   }
 
   notice(text: string): void {
+    if (this.instead) {
+      this.instead.notice(text);
+      return;
+    }
     if (this.#progress) this.progress(undefined);
     if (this.#live.drawn) this.live(undefined);
     if (this.announce) {
@@ -176,6 +184,10 @@ export class StandardOutput implements Output {
   }
 
   live(make: (() => View) | undefined): void {
+    if (this.instead) {
+      this.instead.live(make);
+      return;
+    }
     if (make === undefined) {
       this.#erased += 1;
       void this.#out.push(this.#live.erase());
@@ -204,6 +216,10 @@ export class StandardOutput implements Output {
   }
 
   progress(text: string | undefined): void {
+    if (this.instead) {
+      this.instead.progress(text);
+      return;
+    }
     if (!isatty(2)) return;
     this.#progress = text !== undefined;
     process.stderr.write(text === undefined ? '\r\u001b[K' : `\r\u001b[K${escape(text)}`);

@@ -94,7 +94,7 @@ function* dump(
     const shown: number[] = [];
     const parts: Uint8Array[] = [];
     for (let start = batch; start < batch + slice.length; start += perLine) {
-      if (contiguous && last >= 0 && sameLine(bytes, bad, last, start, perLine)) {
+      if (contiguous && view.window !== true && last >= 0 && sameLine(bytes, bad, last, start, perLine)) {
         if (!squeezing) shown.push(-1);
         squeezing = true;
         continue;
@@ -115,7 +115,7 @@ function* dump(
       yield dumpLine(label(start / bytesPerCell), hex, characters, perLine, bad?.subarray(start, start + perLine));
     }
   }
-  if (contiguous) yield [{ text: label(view.count), role: 'address' }];
+  if (contiguous && view.window !== true) yield [{ text: label(view.count), role: 'address' }];
 }
 
 function dumpLine(label: string, hex: string, characters: string, perLine: number, bad: Uint8Array | undefined): Line {

@@ -93,6 +93,8 @@ export interface CellsView {
   readonly skipped?: readonly CellSkip[];
   /** The register at the first cell, where a map knows it: its name within the space, such as 'CTRL' or 'CH[2].STATUS'. */
   readonly name?: string;
+  /** A window whose rows stay where they are: no `*` for lines like the one above, and no end below. */
+  readonly window?: boolean;
 }
 
 /** One value read: `peek` of one cell, the hot path of scripts; or the last of those that `wait` has read. */

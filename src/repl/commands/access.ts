@@ -80,6 +80,7 @@ export const commands = [
     flags: { stride: optional(integer('bytes from one cell to the next', { least: 0 })), allowSplit, force },
     effect: 'read',
     needs: 'device',
+    looks: true,
     width: true,
     examples: [
       { line: 'peek region0 0x0', says: 'one 32-bit read of the identification register', device: 'sim:edu' },

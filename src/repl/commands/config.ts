@@ -17,6 +17,7 @@ export const commands = [
     flags: {},
     effect: 'read',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'config', says: 'what lspci -vv would tell', device: 'sim:edu' }],
     run({ device }): View {
       const { config } = device;

@@ -138,6 +138,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'info', says: 'the device at a glance', device: 'sim:edu' }],
     run({ device }): View {
       const { info, transport } = device;
@@ -203,6 +204,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'regions', says: 'regions, their sizes, and the paths to them', device: 'sim:sram' }],
     run: ({ device }): View => regionTable(device.regions),
   }),

@@ -85,6 +85,7 @@ export const commands = [
     },
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       { line: 'devices', says: 'everything that could be opened' },
       { line: 'devices sim', says: 'the simulated devices' },

@@ -55,6 +55,7 @@ export const commands = [
     },
     effect: 'read',
     needs: 'device',
+    looks: true,
     width: true,
     examples: [
       { line: 'disasm region0 0x100 64B --arch arm64', says: 'sixteen AArch64 instructions', device: 'sim:sram' },

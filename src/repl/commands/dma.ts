@@ -377,6 +377,7 @@ export const commands = [
     flags: { all: toggle('a row for each mapping') },
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [
       {
         line: 'maps',

@@ -75,6 +75,10 @@ export const commandModules: readonly CommandModule[] = [
   { names: [['log'], ['record']], load: () => import('./journal.js') },
   { names: [['dump'], ['fill'], ['find'], ['compare']], load: () => import('./memory.js') },
   {
+    names: [['pane'], ['pane add'], ['pane remove'], ['layout'], ['layout save'], ['layout load']],
+    load: () => import('./pane.js'),
+  },
+  {
     names: [['help'], ['option'], ['js'], ['history'], ['quit', 'exit', 'q']],
     load: () => import('./session.js'),
   },

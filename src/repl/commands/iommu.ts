@@ -149,6 +149,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'iommu', says: 'what translates the addresses of this device', device: 'sim:edu' }],
     run: ({ device }): View => iommuView(device.name, device.iommu.describe()),
     toJs: () => 'device.iommu.describe()',
@@ -165,6 +166,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [{ line: 'iommu groups', says: 'the groups, their devices and drivers' }],
     run(): View {
       const waiting = listDevices(systemRoots)
@@ -185,6 +187,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [
       {
         line: 'iommu translate 0x100040',
@@ -211,6 +214,7 @@ export const commands = [
     flags: { tables: optional(file("a copy of the kernel's file domain_translation_struct, to be read in its place")) },
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'iommu verify', says: 'is what was mapped what the IOMMU translates?', device: 'sim:edu' }],
     async *run(context, { flags: { tables } }): AsyncGenerator<View> {
       if (tables === undefined && isForeign(context)) {
@@ -247,6 +251,7 @@ export const commands = [
     },
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'iommu faults', says: 'what was refused so far', device: 'sim:edu' }],
     run(context, { flags }) {
       if (!flags.follow && (flags.count ?? flags.timeout) !== undefined) {

@@ -165,6 +165,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'irq', says: 'every interrupt of the device', device: 'sim:edu' }],
     run: (context): View => list(context),
   }),
@@ -348,6 +349,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'irq stats', says: 'every enabled vector', device: 'sim:edu' }],
     run(context, { arguments: { irq: name } }): View {
       const { irqs } = context.device;

@@ -85,6 +85,7 @@ export const commands = [
     },
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       { line: 'log access', says: 'the last reads and writes', device: 'sim:edu', after: ['peek region0 0x0'] },
       { line: 'log irq --since 5s', says: 'interrupts of the last five seconds', device: 'sim:edu' },

@@ -109,6 +109,7 @@ export const commands = [
     flags: { allowSplit, force },
     effect: 'read',
     needs: 'device',
+    looks: true,
     width: true,
     examples: [
       { line: 'dump region0 0..0x100', says: 'the first 256 bytes', device: 'sim:sram' },

@@ -1,0 +1,446 @@
+import type { Duplex } from 'node:stream';
+import { escape } from '../../views/escape.js';
+import { bitsText } from '../../vfio/registers/field-value.js';
+import { fullName } from '../../vfio/registers/lookup.js';
+import type { Line } from '../../views/line.js';
+import { render } from '../../views/render.js';
+import type { View } from '../../views/view.js';
+import type { Frame, PaneFrame } from '../../views/tui/frame.js';
+import { insideOf } from '../../views/tui/frame.js';
+import { layOut, type Layout, type Rect } from '../../views/tui/layout.js';
+import { type Key, type MouseEvent, Screen } from '../../views/tui/screen.js';
+import { Prompt } from '../repl.js';
+import { describe } from '../report.js';
+import type { Session } from '../session.js';
+import { type Binding, bindings, labelOf } from './bindings.js';
+import { ConfirmDialog, type Dialog, InputDialog, TextDialog } from './dialog.js';
+import { InterruptsPane } from './interrupts-pane.js';
+import { keyHelp, keyLine } from './key-help.js';
+import { locate } from './locate.js';
+import { MemoryPane } from './memory-pane.js';
+import type { Pane } from './pane.js';
+import { PaneSet, type PaneSetHost } from './pane-set.js';
+import { INITIAL_LAYOUT, savedLayouts } from './saved-layout.js';
+import { planOf } from './plan.js';
+import { PaneOutput } from './pane-output.js';
+import { PromptPane } from './prompt-pane.js';
+import { RegistersPane } from './registers-pane.js';
+import { StatusLine } from './status-line.js';
+
+/** Milliseconds between two pictures at the least. */
+const FRAME_MS = 33;
+/** Lines that a turn of the wheel scrolls. */
+const WHEEL = 3;
+
+export interface DashboardOptions {
+  readonly input: Duplex;
+  readonly output: Duplex;
+  readonly colour: boolean;
+  readonly mouse: boolean;
+  /** Keeps the lines that are typed for the next session. */
+  readonly history: boolean;
+  /** A failure as text to show, with its line breaks. */
+  failureText(error: unknown): Promise<string>;
+}
+
+/** The full screen: the panes, who has the keys, and what they do. Its panes show what commands answer; it adds no way to the device. */
+export class Dashboard implements PaneSetHost {
+  readonly session: Session;
+  readonly output: PaneOutput;
+  readonly #options: DashboardOptions;
+  readonly #screen: Screen;
+  readonly #prompt: PromptPane;
+  readonly #status: StatusLine;
+  readonly #set: PaneSet;
+  #focus: string;
+  /** Panes as they were last used, the newest first; the prompt is none of them. */
+  #recent: string[] = [];
+  #zoomed = false;
+  #dialog: Dialog | undefined;
+  /** What comes when the dialog is done. */
+  #next: (() => void) | undefined;
+  /** The prompt's line, once it runs. */
+  #line: Prompt | undefined;
+  /** Where everything lay in the last picture. */
+  #placed: Layout['panes'] = [];
+  #closed = false;
+  #drawn = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #leave: () => void = () => undefined;
+
+  constructor(session: Session, options: DashboardOptions) {
+    this.session = session;
+    this.#options = options;
+    this.#screen = new Screen({
+      input: options.input,
+      output: options.output,
+      colour: options.colour,
+      mouse: options.mouse,
+      onKey: (key) => this.#onKey(key),
+      onMouse: (event) => this.#onMouse(event),
+      onResize: () => this.redraw(),
+    });
+    this.#prompt = new PromptPane(this, this.#screen.size);
+    this.#focus = this.#prompt.id;
+    this.#set = new PaneSet(session, this, this.#prompt);
+    session.panes = this.#set;
+    this.#status = new StatusLine(session, this.#set.names, () => this.redraw());
+    this.output = new PaneOutput(this.#prompt.output, {
+      told: (text) => this.#status.tell(text),
+      progress: (text) => this.#status.progress(text),
+    });
+  }
+
+  /** Runs until the user leaves. */
+  async run(): Promise<void> {
+    this.#line = new Prompt(this.session, this.output, (error) => this.#fail(error), {
+      input: this.#prompt.input,
+      output: this.#prompt.output,
+      history: this.#options.history,
+    });
+    const left = new Promise<void>((resolve) => {
+      this.#leave = resolve;
+    });
+    const status = setInterval(() => this.#status.refresh(), 1000);
+    status.unref();
+    this.#status.refresh();
+    if (savedLayouts().includes(INITIAL_LAYOUT)) await this.#guarded(() => this.#set.loadLayout(INITIAL_LAYOUT));
+    this.redraw();
+    try {
+      await Promise.race([left, this.#line.run()]);
+    } finally {
+      clearInterval(status);
+      this.close();
+    }
+  }
+
+  /** Gives the terminal back. Safe to call twice. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#set.close();
+    this.#screen.close();
+    this.session.panes = undefined;
+  }
+
+  /** The pane that has the keys. */
+  get pane(): Pane {
+    return this.#set.all.find(({ id }) => id === this.#focus) ?? this.#prompt;
+  }
+
+  added(id: string): void {
+    this.#recent = [id, ...this.#recent];
+  }
+
+  removed(id: string): void {
+    this.#recent = this.#recent.filter((each) => each !== id);
+    if (this.#focus === id) this.#focusOn(this.#prompt.id);
+    this.redraw();
+  }
+
+  isVisible(pane: Pane): boolean {
+    return this.#placed.some(({ id }) => id === pane.id);
+  }
+
+  #layOut(): Layout {
+    return layOut(this.#screen.size, {
+      panes: this.#set.panes,
+      prompt: this.#prompt.id,
+      focus: this.#focus,
+      recent: this.#recent,
+      zoomed: this.#zoomed,
+    });
+  }
+
+  // What is drawn.
+
+  redraw(): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    const wait = Math.max(0, this.#drawn + FRAME_MS - performance.now());
+    this.#timer = setTimeout(() => this.#draw(), wait);
+  }
+
+  #draw(): void {
+    this.#timer = undefined;
+    this.#drawn = performance.now();
+    const layout = this.#layOut();
+    this.#placed = layout.panes;
+    this.#screen.draw(this.#frame(layout));
+  }
+
+  #frame(layout: Layout): Frame {
+    const { size } = this.#screen;
+    const dialog = this.#dialog?.frame(size);
+    const panes = layout.panes.map(({ id, rect }) => this.#paneFrame(id, rect));
+    const hidden = layout.hidden.map((id) => this.#nameOf(id));
+    return {
+      size,
+      status: this.#status.line(hidden),
+      panes: dialog === undefined ? panes : panes.map((pane) => ({ ...pane, focused: false })),
+      keys: keyLine(this, size.columns),
+      ...(dialog !== undefined && { dialog }),
+    };
+  }
+
+  #paneFrame(id: string, rect: Rect): PaneFrame {
+    const pane = this.#set.all.find((each) => each.id === id) ?? this.#prompt;
+    const lines = pane.lines(insideOf(rect));
+    const focused = id === this.#focus;
+    const { cursor } = pane;
+    return { id, rect, title: this.#titleOf(pane), lines, focused, ...(cursor !== undefined && { cursor }) };
+  }
+
+  #nameOf(id: string): string {
+    return `F${this.#set.all.findIndex((pane) => pane.id === id) + 1} ${escape(id)}`;
+  }
+
+  #titleOf(pane: Pane): Line {
+    const { above, below } = pane.unseen;
+    const slow = pane.slow === undefined ? '' : ` (a look takes ${pane.slow.toFixed(0)} ms: fewer of them)`;
+    const more = below > 0 ? ` +${below}` : above > 0 ? ' end' : '';
+    const number = this.#set.all.indexOf(pane) + 1;
+    return [{ text: `F${number} ${escape(pane.title)}${slow}${more}`, role: 'heading' }];
+  }
+
+  // Who has the keys.
+
+  #focusOn(id: string): void {
+    if (this.#focus !== this.#prompt.id) this.#recent = [this.#focus, ...this.#recent.filter((e) => e !== this.#focus)];
+    this.#focus = id;
+    this.redraw();
+  }
+
+  focusNext(step: number): void {
+    const all = this.#set.all;
+    const at = all.findIndex(({ id }) => id === this.#focus);
+    const next = all[(at + step + all.length) % all.length];
+    if (next) this.#focusOn(next.id);
+  }
+
+  focusAt(index: number): void {
+    const pane = this.#set.all[index];
+    if (pane) this.#focusOn(pane.id);
+    else this.#status.tell(`there are ${this.#set.all.length} panes`);
+  }
+
+  focusPrompt(): void {
+    this.#focusOn(this.#prompt.id);
+  }
+
+  /** From the prompt to the pane that had the keys before it. */
+  focusBack(): void {
+    const id = this.#recent.find((each) => this.#set.panes.some((pane) => pane.id === each)) ?? this.#set.panes[0]?.id;
+    if (id !== undefined) this.#focusOn(id);
+  }
+
+  toggleZoom(): void {
+    this.#zoomed = !this.#zoomed;
+    this.redraw();
+  }
+
+  // What keys do.
+
+  /** The bindings that work where the keys are now. */
+  get bindings(): readonly Binding[] {
+    const { kind } = this.pane;
+    return bindings.filter(
+      ({ where }) => where === 'everywhere' || where === kind || (where === 'panes' && kind !== 'prompt'),
+    );
+  }
+
+  #onKey(key: Key): void {
+    if (this.#dialog !== undefined && key.name !== 'C-l' && key.name !== 'C-z') {
+      this.#dialog.key(key);
+      return;
+    }
+    const found = this.bindings.filter(({ keys }) => keys.includes(key.name));
+    // A key of this kind of pane is meant before one of every pane's.
+    const binding = found.find(({ where }) => where === this.pane.kind) ?? found[0];
+    if (binding === undefined) {
+      if (this.pane === this.#prompt) this.#prompt.type(key.sequence);
+      else if (key.name === 'C-c') this.session.interrupt();
+      return;
+    }
+    const reason = binding.disabled?.(this);
+    if (reason === undefined) void this.#guarded(() => binding.run(this, key.name));
+    else this.#status.tell(`${labelOf(binding)}: ${reason}`);
+  }
+
+  #onMouse({ action, column, row }: MouseEvent): void {
+    if (this.#dialog !== undefined) return;
+    const at = this.#placed.find(
+      ({ rect }) =>
+        column >= rect.left && column < rect.left + rect.columns && row >= rect.top && row < rect.top + rect.rows,
+    );
+    const pane = this.#set.all.find(({ id }) => id === at?.id);
+    if (pane === undefined) return;
+    if (action === 'press' && pane.id !== this.#focus) this.#focusOn(pane.id);
+    if (action === 'wheel-up') pane.scroll(-WHEEL);
+    if (action === 'wheel-down') pane.scroll(WHEEL);
+  }
+
+  async #guarded(body: () => void | Promise<void>): Promise<void> {
+    try {
+      await body();
+    } catch (error) {
+      this.#status.tell(await this.#options.failureText(error));
+    }
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    await this.output.write(await this.#options.failureText(error));
+  }
+
+  #open(dialog: Dialog): void {
+    this.#dialog = dialog;
+    this.redraw();
+  }
+
+  readonly #dialogHost = {
+    done: (): void => {
+      this.#dialog = undefined;
+      const next = this.#next;
+      this.#next = undefined;
+      next?.();
+      this.redraw();
+    },
+    redraw: (): void => this.redraw(),
+  };
+
+  /** Asks for a line; `answer` says what is wrong with it, or throws. */
+  ask(title: string, text: string, answer: (text: string) => string | undefined | Promise<string | undefined>): void {
+    const guarded = async (typed: string): Promise<string | undefined> => {
+      try {
+        return await answer(typed);
+      } catch (error) {
+        const { problem } = describe(error);
+        return 'message' in problem ? problem.message : 'details' in problem ? problem.details.why : String(error);
+      }
+    };
+    this.#open(new InputDialog(title, text, guarded, this.#dialogHost));
+  }
+
+  askPlace(): void {
+    const { pane } = this;
+    if (!(pane instanceof MemoryPane)) return;
+    this.ask('go to: region0 0x100, ring 0x40, CTRL', pane.place, (text) => {
+      pane.goTo(locate(this.session, text));
+      return undefined;
+    });
+  }
+
+  toggleWords(): void {
+    if (this.pane instanceof MemoryPane) this.pane.toggleWords();
+  }
+
+  turn(step: 1 | -1): void {
+    if (this.pane instanceof RegistersPane) this.pane.turn(step);
+  }
+
+  /** Why no field can be edited now; undefined where one can. */
+  get whyNoEdit(): string | undefined {
+    if (this.session.options.get('readonly')) return 'the session is read-only';
+    const { pane } = this;
+    return pane instanceof RegistersPane && pane.field !== undefined ? undefined : 'choose a register that has fields';
+  }
+
+  /** Asks what the chosen field is to be, shows the write that this comes to, and makes it when that is wanted. */
+  askField(): void {
+    const { pane } = this;
+    if (!(pane instanceof RegistersPane) || pane.register === undefined || pane.field === undefined) return;
+    const { register, field } = pane;
+    const names = field.values.filter(({ usage, isDefault }) => usage !== 'read' && isDefault !== true);
+    const choices = names.length === 0 ? '' : ` (${names.map(({ name }) => name).join(', ')})`;
+    const title = escape(`${register.path}.${field.name} ${bitsText(field)}${choices}`);
+    this.ask(title, pane.fieldValue, async (text) => {
+      const line = `set ${fullName(register)} ${field.name}=${text.trim()}`;
+      const plan = await planOf(this.session, line);
+      this.#next = () => this.#confirmWrite(line, plan);
+      return undefined;
+    });
+  }
+
+  #confirmWrite(line: string, plan: View): void {
+    const shown: Line[] = [[{ text: escape(line), role: 'heading' }], ...render(plan, this.#screen.size.columns - 4)];
+    this.#open(new ConfirmDialog('write this?', shown, () => this.#line?.submit(line), this.#dialogHost.done));
+  }
+
+  pauseLog(): void {
+    if (this.pane instanceof InterruptsPane) this.pane.pause();
+  }
+
+  filterLog(): void {
+    if (this.pane instanceof InterruptsPane) this.pane.nextFilter();
+  }
+
+  exportLog(): void {
+    const { pane } = this;
+    if (!(pane instanceof InterruptsPane)) return;
+    this.ask('write the log to', 'vfiodbg-log.txt', (path) => {
+      this.#status.tell(`${pane.export(path)} lines were written to ${path}`);
+      return undefined;
+    });
+  }
+
+  askSearch(): void {
+    const { pane } = this;
+    this.ask(`search in ${pane.title}`, pane.sought ?? '', (text) =>
+      pane.search(text) ? undefined : `"${text}" is not there`,
+    );
+  }
+
+  searchOn(): void {
+    if (!this.pane.searchNext()) this.#status.tell(`"${this.pane.sought ?? ''}" is not there`);
+  }
+
+  /** By the terminal itself: over ssh it is the user's own clipboard. Source: xterm's control sequences, OSC 52. */
+  copy(): void {
+    const { text } = this.pane;
+    this.#screen.write(`\u001b]52;c;${Buffer.from(text).toString('base64')}\u0007`);
+    this.#status.tell(`copied: ${text.split('\n').length} lines, if the terminal takes OSC 52`);
+  }
+
+  repaint(): void {
+    this.#screen.repaint();
+  }
+
+  suspend(): void {
+    this.#set.refresher.halt(true);
+    this.#screen.suspend(() => {
+      this.#set.refresher.halt(false);
+      this.redraw();
+    });
+  }
+
+  showKeys(): void {
+    this.#open(new TextDialog('keys', keyHelp(this), this.#dialogHost));
+  }
+
+  askQuit(): void {
+    const live = this.#live;
+    if (live.length === 0) {
+      this.#leave();
+      return;
+    }
+    const lines = live.map((text): Line => [{ text, role: 'plain' }]);
+    this.#open(new ConfirmDialog('leave all the same?', lines, () => this.#leave(), this.#dialogHost.done));
+  }
+
+  /** What leaving would end. */
+  get #live(): string[] {
+    return this.session.devices.flatMap((device) => {
+      const vectors = [...device.irqs].filter(({ name, enabled }) => enabled && name !== 'err' && name !== 'req');
+      const { count } = device.mapped;
+      const name = escape(device.name);
+      return [
+        ...(count > 0 ? [`${name}: ${count === 1 ? 'one mapping is' : `${count} mappings are`} live`] : []),
+        ...(vectors.length > 0 ? [`${name}: ${vectors.map((irq) => irq.name).join(', ')} enabled`] : []),
+      ];
+    });
+  }
+
+  /** What stands on the screen, a row a string. */
+  get picture(): readonly string[] {
+    return this.#screen.text;
+  }
+}

@@ -1,0 +1,59 @@
+import { type Line, lineWidth } from '../../views/line.js';
+import { bindings, labelOf, type Where } from './bindings.js';
+import type { Dashboard } from './dashboard.js';
+
+const places: Readonly<Record<Where, string>> = {
+  everywhere: 'everywhere',
+  panes: 'in every pane but the prompt',
+  memory: 'in the memory pane',
+  registers: 'in the registers pane',
+  interrupts: 'in the interrupts pane',
+  prompt: 'at the prompt',
+};
+
+/** The keys that matter where the keys are now, for the bottom line: as many as fit, those of the pane first. */
+export function keyLine(dashboard: Dashboard, columns: number): Line {
+  const { kind } = dashboard.pane;
+  const here = dashboard.bindings
+    .filter(({ short, disabled }) => short !== undefined && disabled?.(dashboard) === undefined)
+    .toSorted((one, other) => Number(other.where === kind) - Number(one.where === kind));
+  const line: Line[number][] = [];
+  for (const binding of here) {
+    const next: Line = [
+      { text: `${line.length === 0 ? '' : '  '}${labelOf(binding)}`, role: 'heading' },
+      { text: ` ${binding.short ?? ''}`, role: 'plain' },
+    ];
+    if (lineWidth(line) + lineWidth(next) > columns) break;
+    line.push(...next);
+  }
+  return line;
+}
+
+/** Every key, by where it works; what does nothing now says why. */
+export function keyHelp(dashboard: Dashboard): Line[] {
+  const widest = Math.max(...bindings.map((binding) => labelOf(binding).length));
+  const lines: Line[] = [];
+  for (const [where, place] of Object.entries(places)) {
+    const here = bindings.filter((binding) => binding.where === where);
+    if (here.length === 0) continue;
+    lines.push([{ text: place, role: 'heading' }]);
+    for (const binding of here) {
+      const reason = binding.disabled?.(dashboard);
+      lines.push([
+        { text: `  ${labelOf(binding).padEnd(widest)}  `, role: 'name' },
+        { text: binding.says, role: 'plain' },
+        ...(reason === undefined ? [] : [{ text: ` (not now: ${reason})`, role: 'dim' as const }]),
+      ]);
+    }
+  }
+  return lines;
+}
+
+/** The table of keys for the README: rows of Markdown. */
+export function keyTable(): string {
+  const rows = bindings.map((binding) => {
+    const keys = binding.label ?? binding.keys.join(' ');
+    return `| \`${keys}\` | ${places[binding.where]} | ${binding.says} |`;
+  });
+  return ['| key | where | what it does |', '| --- | --- | --- |', ...rows].join('\n');
+}

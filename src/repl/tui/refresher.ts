@@ -1,0 +1,54 @@
+import type { Pane } from './pane.js';
+
+/** A pane that takes longer than this part of its time leaves the rest to the keys. */
+const SHARE = 0.5;
+
+/**
+ * Takes the panes' looks in their times: one look of a pane at a time, none of a pane that is hidden, and after a look that took long as
+ * much time for everything else.
+ */
+export class Refresher {
+  readonly #visible: (pane: Pane) => boolean;
+  readonly #timers = new Map<Pane, NodeJS.Timeout>();
+  #halted = false;
+
+  constructor(visible: (pane: Pane) => boolean) {
+    this.#visible = visible;
+  }
+
+  add(pane: Pane): void {
+    if (pane.every !== undefined && !this.#timers.has(pane)) this.#after(pane, 0);
+  }
+
+  remove(pane: Pane): void {
+    clearTimeout(this.#timers.get(pane));
+    this.#timers.delete(pane);
+  }
+
+  /** While the screen is not this program's (Ctrl-Z), nobody looks. */
+  halt(on: boolean): void {
+    this.#halted = on;
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  #after(pane: Pane, ms: number): void {
+    this.#timers.set(
+      pane,
+      setTimeout(() => void this.#look(pane), ms),
+    );
+  }
+
+  async #look(pane: Pane): Promise<void> {
+    const { every } = pane;
+    if (every === undefined) return;
+    const begun = performance.now();
+    if (!this.#halted && this.#visible(pane)) await pane.refresh();
+    const took = performance.now() - begun;
+    pane.slow = took > every * SHARE ? took : undefined;
+    if (this.#timers.has(pane)) this.#after(pane, Math.max(every - took, took / SHARE - took, 1));
+  }
+}

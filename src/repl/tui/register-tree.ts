@@ -1,0 +1,77 @@
+import { type Block, type Register, type RegisterMap, registersIn } from '../../vfio/registers/register-map.js';
+import type { RegisterSet } from '../../vfio/registers/register-set.js';
+
+/** One row of the tree: a block that opens and closes, or a register. */
+export interface TreeRow {
+  readonly depth: number;
+  readonly node: Block | Register;
+  /** Of a block: its children follow. */
+  readonly open: boolean;
+}
+
+/** Registers that are shown at once without anybody opening anything. */
+const FEW = 64;
+
+/** The registers of a device as rows: the maps' trees, with some of their blocks open. */
+export class RegisterTree {
+  readonly #opened = new Set<string>();
+  #maps: RegisterSet['maps'] = [];
+  #rows: readonly TreeRow[] = [];
+
+  /** Takes the maps as they are now. True where they are others than before. */
+  take({ maps }: RegisterSet): boolean {
+    if (maps.length === this.#maps.length && maps.every((map, index) => map === this.#maps[index])) return false;
+    this.#maps = [...maps];
+    this.#opened.clear();
+    for (const map of maps) {
+      const all = [...registersIn(map.children)];
+      if (all.length <= FEW) for (const block of blocksIn(map.children)) this.#opened.add(keyOf(block));
+    }
+    this.#build();
+    return true;
+  }
+
+  get rows(): readonly TreeRow[] {
+    return this.#rows;
+  }
+
+  /** Opens or closes a block. */
+  open(block: Block, open: boolean): void {
+    if (open) this.#opened.add(keyOf(block));
+    else this.#opened.delete(keyOf(block));
+    this.#build();
+  }
+
+  #build(): void {
+    const rows: TreeRow[] = [];
+    const walk = (nodes: readonly (Block | Register)[], depth: number): void => {
+      for (const node of nodes) {
+        const open = node.kind === 'block' && this.#opened.has(keyOf(node));
+        rows.push({ depth, node, open });
+        if (open) walk(node.children, depth + 1);
+      }
+    };
+    // What every device of the bus has comes behind what is this one's own.
+    const own = this.#maps.toSorted((one, other) => Number(isStandard(one)) - Number(isStandard(other)));
+    for (const map of own) walk(map.children, 0);
+    this.#rows = rows;
+  }
+}
+
+/** A map of the PCI config space alone. */
+function isStandard({ children }: RegisterMap): boolean {
+  return children.every(({ space }) => space === 'config');
+}
+
+/** What tells a block or register from all others of a device. */
+export function keyOf({ kind, space, path }: Block | Register): string {
+  return `${kind} ${space}.${path}`;
+}
+
+function* blocksIn(nodes: readonly (Block | Register)[]): Generator<Block> {
+  for (const node of nodes) {
+    if (node.kind !== 'block') continue;
+    yield node;
+    yield* blocksIn(node.children);
+  }
+}

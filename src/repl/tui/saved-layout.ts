@@ -1,0 +1,81 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { VfioError } from '../../vfio/errors.js';
+import { fileError } from '../file-error.js';
+import { UsageError } from '../usage-error.js';
+import { type PaneSpec, paneSpec } from './pane-spec.js';
+
+const schema = v.object({
+  format: v.literal('vfiodbg-layout'),
+  version: v.literal(1),
+  panes: v.pipe(v.array(paneSpec), v.maxLength(32)),
+});
+
+/** The layout that the full screen begins with, where it was saved. */
+export const INITIAL_LAYOUT = 'default';
+
+/** The folder of the saved layouts. Source: XDG Base Directory Specification. */
+function folder(): string {
+  const base = process.env['XDG_CONFIG_HOME'];
+  return join(base === undefined || base === '' ? join(homedir(), '.config') : base, 'vfiodbg', 'layouts');
+}
+
+function fileOf(name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) {
+    throw new UsageError(`"${name}" is no name for a layout`, undefined, 'letters, digits, - and _');
+  }
+  return join(folder(), `${name}.json`);
+}
+
+/** Writes the panes under `name`. Throws VfioError where that fails. @returns the file. */
+export function saveLayout(name: string, panes: readonly PaneSpec[]): string {
+  const file = fileOf(name);
+  try {
+    mkdirSync(folder(), { recursive: true, mode: 0o700 });
+    // A layout that is half written would be worse than the one before.
+    writeFileSync(`${file}.new`, `${JSON.stringify({ format: 'vfiodbg-layout', version: 1, panes }, null, 2)}\n`);
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    throw fileError('save the layout to', file, error);
+  }
+  return file;
+}
+
+/** Reads the panes that were saved as `name`. Throws VfioError that says where it is no layout. */
+export function loadLayout(name: string): readonly PaneSpec[] {
+  const file = fileOf(name);
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw refused(file, `it is no JSON: ${error.message}`);
+    throw fileError('load the layout from', file, error);
+  }
+  const parsed = v.safeParse(schema, json);
+  if (parsed.success) return parsed.output.panes;
+  const [issue] = parsed.issues;
+  throw refused(file, `${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
+}
+
+function refused(file: string, why: string): VfioError {
+  return new VfioError({
+    kind: 'absent',
+    operation: `load the layout from ${file}`,
+    why,
+    hint: 'layout save writes one',
+  });
+}
+
+/** The names of the saved layouts. */
+export function savedLayouts(): string[] {
+  try {
+    return readdirSync(folder())
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => name.slice(0, -'.json'.length))
+      .sort();
+  } catch {
+    return [];
+  }
+}

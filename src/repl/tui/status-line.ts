@@ -1,0 +1,87 @@
+import { VfioError } from '../../vfio/errors.js';
+import { escape } from '../../views/escape.js';
+import type { Line } from '../../views/line.js';
+import type { Span } from '../../views/view.js';
+import type { Session } from '../session.js';
+import type { LookingNames } from './looking-names.js';
+
+/** How long an event is told, in milliseconds. */
+const TOLD_MS = 8000;
+
+/** Source: linux/pci_regs.h, PCI_COMMAND and PCI_COMMAND_MASTER. */
+const COMMAND = 4;
+const BUS_MASTER = 4n;
+
+/** The line at the top: the device, the way in, its group, bus mastering, what is switched off, and what has just happened. */
+export class StatusLine {
+  readonly #session: Session;
+  readonly #names: LookingNames;
+  readonly #redraw: () => void;
+  #busMaster: boolean | undefined;
+  #told: string | undefined;
+  #progress: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(session: Session, names: LookingNames, redraw: () => void) {
+    this.#session = session;
+    this.#names = names;
+    this.#redraw = redraw;
+  }
+
+  /** An event: stands there for a while. */
+  tell(text: string): void {
+    this.#told = text.trim().split('\n')[0] ?? '';
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#told = undefined;
+      this.#redraw();
+    }, TOLD_MS);
+    this.#timer.unref();
+    this.#redraw();
+  }
+
+  /** How far a long command is; undefined when it is done. */
+  progress(text: string | undefined): void {
+    this.#progress = text;
+    this.#redraw();
+  }
+
+  /** Looks at bus mastering: one read of COMMAND in config space, which has no effect. */
+  refresh(): void {
+    const { device } = this.#session;
+    let found: boolean | undefined;
+    try {
+      if (device?.config !== undefined && device.gate.lost === undefined) {
+        found = (this.#names.read('config', COMMAND, 16) & BUS_MASTER) !== 0n;
+      }
+    } catch (error) {
+      if (!(error instanceof VfioError)) throw error;
+    }
+    if (found === this.#busMaster) return;
+    this.#busMaster = found;
+    this.#redraw();
+  }
+
+  line(hidden: readonly string[]): Line {
+    const { device } = this.#session;
+    const parts: Span[] = [];
+    const add = (text: string, role: Span['role'] = 'plain'): void => {
+      if (parts.length > 0) parts.push({ text: ' | ', role: 'dim' });
+      parts.push({ text, role });
+    };
+    if (device === undefined) add('no device: open DEVICE', 'heading');
+    else {
+      add(escape(device.name), 'heading');
+      const { group } = device.transport;
+      add(group === undefined ? device.via : `${device.via}, group ${escape(group)}`);
+      if (this.#busMaster !== undefined) add(`bus mastering ${this.#busMaster ? 'on' : 'off'}`);
+      if (this.#session.options.get('readonly')) add('read-only', 'warning');
+      if (this.#session.options.get('dryrun')) add('dry run', 'warning');
+      if (device.gate.lost !== undefined) add(`gone: ${escape(device.gate.lost.why)}`, 'fault');
+    }
+    if (this.#progress !== undefined) add(escape(this.#progress));
+    else if (this.#told !== undefined) add(escape(this.#told), 'warning');
+    if (hidden.length > 0) add(`hidden: ${hidden.join(' ')}`, 'dim');
+    return parts;
+  }
+}

@@ -1,0 +1,34 @@
+import { cutLine, type Line, lineWidth } from '../line.js';
+import type { Role } from '../view.js';
+
+/** SGR parameters (ECMA-48, 8.3.117) that a role switches on; without colour only attributes are used. */
+interface Look {
+  readonly colour: string;
+  readonly plain: string;
+}
+
+/** Of the 16 colours only those that can be read on a dark and on a light background; where it matters an attribute says it too. */
+const looks: Readonly<Record<Role, Look>> = {
+  plain: { colour: '', plain: '' },
+  heading: { colour: '1', plain: '1' },
+  name: { colour: '36', plain: '' },
+  address: { colour: '36', plain: '' },
+  value: { colour: '', plain: '' },
+  changed: { colour: '7', plain: '7' },
+  good: { colour: '32', plain: '' },
+  warning: { colour: '1;35', plain: '1' },
+  fault: { colour: '1;31', plain: '1' },
+  // blessed knows no faint.
+  dim: { colour: '', plain: '' },
+};
+
+/** `line` with its roles as SGR sequences, cut to `columns` and filled up to it with blanks. */
+export function styled(line: Line, columns: number, colour: boolean): string {
+  const shown = cutLine(line, columns);
+  let text = '';
+  for (const span of shown) {
+    const codes = colour ? looks[span.role].colour : looks[span.role].plain;
+    text += codes === '' ? span.text : `\u001b[${codes}m${span.text}\u001b[m`;
+  }
+  return text + ' '.repeat(Math.max(0, columns - lineWidth(shown)));
+}
