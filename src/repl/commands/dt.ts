@@ -1,16 +1,12 @@
 import { type BusDevice, isVfioBound } from '../../vfio/bus/bus-device.js';
-import { systemRoots } from '../../vfio/bus/roots.js';
 import { firstAddress } from '../../vfio/devicetree/address.js';
 import { attach, attachmentOf, matchingOf } from '../../vfio/devicetree/attach.js';
 import { describeNode } from '../../vfio/devicetree/describe.js';
-import { readTreeFile } from '../../vfio/devicetree/file.js';
-import { liveTree } from '../../vfio/devicetree/folder.js';
 import { lookUp } from '../../vfio/devicetree/lookup.js';
 import { type DtNode, statusOf } from '../../vfio/devicetree/node.js';
 import { acpiOf } from '../../vfio/devicetree/of-node.js';
 import { pciFacts } from '../../vfio/devicetree/pci.js';
 import { resourcesOf } from '../../vfio/devicetree/resource.js';
-import type { DeviceTree } from '../../vfio/devicetree/tree.js';
 import { iommuLink, powerWarnings, type Warning } from '../../vfio/devicetree/warning.js';
 import { VfioError } from '../../vfio/errors.js';
 import { acpiView } from '../../views/acpi-view.js';
@@ -20,9 +16,9 @@ import { file, integer, optional, toggle } from '../arguments.js';
 import { treeNode } from '../arguments/tree-node.js';
 import { type Context, defineCommand } from '../command.js';
 import { announce } from '../device-node.js';
-import type { World } from '../environment.js';
 import { KERNELS_TREE } from '../kernels-tree.js';
 import type { Session } from '../session.js';
+import { treeForTab } from '../tree-for-tab.js';
 import { isNodeOf, requireTree, type Subject, subjectOf, treeFor } from '../tree-subject.js';
 
 /** Lines of `dt tree` that are shown: a hostile tree would have a hundred thousand. */
@@ -31,17 +27,6 @@ const MOST_NODES = 10_000;
 const ROWS_A_BREATH = 64;
 
 const dtb = optional(file('a device tree blob to look into, in place of the one that the kernel has'));
-
-/** The tree that Tab looks into. What cannot be read has no candidates. */
-function treeForTab(world: World): DeviceTree | undefined {
-  try {
-    const path = world.deviceTree;
-    return path === KERNELS_TREE ? liveTree(systemRoots) : readTreeFile(path);
-  } catch (error) {
-    if (error instanceof VfioError) return undefined;
-    throw error;
-  }
-}
 
 function showSubject(session: Session, subject: Subject, whole: boolean): View {
   const { tree, node, of, bus, open } = subject;

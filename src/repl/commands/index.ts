@@ -50,6 +50,7 @@ export const commandModules: readonly CommandModule[] = [
     load: () => import('./dma.js'),
   },
   { names: [['doctor']], load: () => import('./doctor.js') },
+  { names: [['dt export']], load: () => import('./dt-export.js') },
   { names: [['dt'], ['dt tree'], ['dt use']], takesArguments: ['dt'], load: () => import('./dt.js') },
   { names: [['echo']], load: () => import('./echo.js') },
   { names: [['expect'], ['wait'], ['sleep']], load: () => import('./expect.js') },

@@ -75,7 +75,6 @@ export const body: ShippedBody = {
   // What the lines do before where they go, and interrupts last.
   restore: ['GPIOAFSEL', 'GPIODATA', 'GPIODIR', 'GPIOIS', 'GPIOIBE', 'GPIOIEV', 'GPIOIE'],
   guest: {
-    keep: ['gpio-controller', '#gpio-cells', 'interrupt-controller', '#interrupt-cells'],
     clocks: [{ name: 'apb_pclk', hertz: 24_000_000 }],
   },
 };

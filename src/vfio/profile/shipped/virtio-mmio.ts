@@ -152,7 +152,6 @@ export const body: ShippedBody = {
   },
   // Everything behind QueueSel belongs to a driver that is running; a device is brought up, not restored.
   restore: [],
-  guest: { compatible: ['virtio,mmio'], keep: ['dma-coherent'] },
   notes: [
     "The device's own configuration lies from 0x100 on, at widths of 8, 16 and 32 bits; the registers before it take 32 bits only.",
     'Write-only registers read as 0.',
