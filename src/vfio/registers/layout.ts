@@ -64,7 +64,7 @@ class Layout {
     };
     if (repeat === undefined) add(this.#free(sketch, name, taken), 0);
     else if (repeat.kind === 'array') {
-      const own = this.#free(sketch, name, taken);
+      const own = this.#freeArray(sketch, name, taken);
       for (const [at, label] of repeat.labels.entries()) add(own, at, label, Number(label));
     } else {
       for (const [at, label] of repeat.labels.entries()) add(this.#free(sketch, nameOf(name, label), taken), at, label);
@@ -91,6 +91,18 @@ class Layout {
     for (let number = 2; taken.has(free.toUpperCase()); number += 1) free = `${name}_${number}`;
     if (free !== name) this.#report(sketch, `there are two of the name ${name}: this one is called ${free}`);
     taken.add(free.toUpperCase());
+    return free;
+  }
+
+  /** The same for an array: two of the same name may share it, as long as their indices differ. */
+  #freeArray(sketch: Sketch, name: string, taken: Set<string>): string {
+    const labels = sketch.repeat?.labels ?? [];
+    const isTaken = (own: string): boolean => labels.some((label) => taken.has(`${own.toUpperCase()}[${label}]`));
+    let free = name;
+    for (let number = 2; isTaken(free); number += 1) free = `${name}_${number}`;
+    if (free !== name) this.#report(sketch, `there are two of the name ${name}[]: this one is called ${free}[]`);
+    const upper = free.toUpperCase();
+    for (const label of labels) taken.add(`${upper}[${label}]`);
     return free;
   }
 

@@ -49,6 +49,8 @@ export interface RegisterEntry extends EntryBase, Effects {
   readonly fields?: readonly FieldEntry[];
   /** Another view of a place that another register is at too. Found out where they overlap. */
   readonly alternate?: boolean;
+  /** What an access must be allowed: 'secure', 'non-secure' or 'privileged'. */
+  readonly protection?: string;
 }
 
 export interface ClusterEntry extends EntryBase {

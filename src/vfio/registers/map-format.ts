@@ -51,7 +51,14 @@ export function registerMapOf(data: unknown, options: MapOptions): RegisterMap {
   const { origin } = options;
   const { map, sketches, problems } = sketchesOf(data, origin);
   const laid = layOut(sketches, { space: options.space ?? map.space ?? 'region0', base: options.base ?? 0 });
-  return { name: map.name, origin, children: laid.children, problems: [...problems, ...laid.problems] };
+  return {
+    name: map.name,
+    origin,
+    ...(map.description !== undefined && { description: map.description }),
+    ...(options.base !== undefined && { base: options.base }),
+    children: laid.children,
+    problems: [...problems, ...laid.problems],
+  };
 }
 
 function sketchesOf(data: unknown, origin: string): { map: MapInput; sketches: Sketch[]; problems: MapProblem[] } {
@@ -138,6 +145,7 @@ class Reader {
         reset,
         resetMask,
       }),
+      ...(output.protection !== undefined && { protection: output.protection }),
       ...(output.alternate !== undefined && { alternate: output.alternate }),
     };
   }

@@ -109,6 +109,7 @@ export const registerSchema = v.object({
   ...entry,
   ...effects,
   alternate: v.optional(v.boolean()),
+  protection: v.optional(oneOf(['secure', 'non-secure', 'privileged'])),
   fields: v.optional(list('fields')),
 });
 export const fieldSchema = v.object({

@@ -109,6 +109,9 @@ export interface RegisterMap {
   readonly name: string;
   /** Where it came from, for messages: a file's name, 'profile edu'. */
   readonly origin: string;
+  readonly description?: string;
+  /** Bytes from the start of the space to the map's own offset 0; 0 by default. */
+  readonly base?: number;
   readonly children: readonly (Block | Register)[];
   readonly problems: readonly MapProblem[];
 }
