@@ -1,13 +1,17 @@
 import { VfioError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { markAlternates } from './layout.js';
 import { entriesOf } from './map-export.js';
 import { registerMapOf } from './map-format.js';
 import { type Loose, isLoose, listOf, merged } from './merge.js';
-import { type MapProblem, type RegisterMap, registersIn } from './register-map.js';
+import { type Block, type MapProblem, type Register, type RegisterMap, registersIn } from './register-map.js';
 import { fitsStep } from './register-path.js';
 
 /** Keys of an overlay's file. */
 const keys: readonly string[] = ['overlay', 'for', 'description', 'changes'];
+
+/** What can be said of a block; of a whole map only what is added to it. */
+const keysOfBlocks: readonly string[] = ['name', 'title', 'description', 'offset', 'size', 'registers'];
 
 /** One correction: what it is of, and a merge patch of its description in the own format; null takes it away. */
 interface Change {
@@ -15,6 +19,8 @@ interface Change {
   readonly steps: readonly string[];
   readonly change: Loose | null;
 }
+
+type Node = Block | Register;
 
 /** Whether `data` says that it is an overlay. */
 export function isOverlay(data: unknown): boolean {
@@ -39,7 +45,9 @@ export class Overlay {
   readonly #target: string | undefined;
   readonly #changes: readonly Change[];
   readonly #used = new Set<Change>();
-  #problems: MapProblem[] = [];
+  /** Those that fitted blocks, which have nothing of the kind. */
+  readonly #unsaid = new Set<Change>();
+  readonly #problems: MapProblem[] = [];
 
   /** Throws VfioError where `data` is no overlay. */
   constructor(data: unknown, origin: string) {
@@ -79,22 +87,25 @@ export class Overlay {
 
   /** `map` corrected. What is wrong with the corrections is among its problems. */
   apply(map: RegisterMap): RegisterMap {
-    const { children, base = 0, origin } = map;
+    const { children, base = 0 } = map;
     const [first] = children;
-    const before = this.#used.size;
-    const entries = this.#patched(map, entriesOf(children, base), []);
-    if (this.#used.size === before && this.#problems.length === 0) return map;
-    const {
-      name: _name,
-      origin: _origin,
-      ...made
-    } = registerMapOf(
-      { name: 'map', registers: entries },
-      { origin: this.origin, base, ...(first !== undefined && { space: first.space }) },
-    );
-    const problems = [...map.problems, ...this.#problems, ...made.problems];
-    this.#problems = [];
-    return { ...map, origin, children: made.children, problems };
+    const problems = [...this.#problems.splice(0)];
+    const read = (registers: readonly unknown[]): readonly Node[] => {
+      const where = { origin: this.origin, base, ...(first !== undefined && { space: first.space }) };
+      const made = registerMapOf({ name: 'map', registers }, where);
+      problems.push(...made.problems);
+      return made.children;
+    };
+    const entries = entriesOf(children, base);
+    // Only what was changed is read again.
+    const kept = children.flatMap((node, index): readonly Node[] => {
+      const entry = entries[index];
+      const patched = isLoose(entry) ? this.#patched(map, entry, []) : undefined;
+      return patched === entry ? [node] : patched === undefined ? [] : read([patched]);
+    });
+    const nodes = [...kept, ...read(this.#ownAdditions(map))];
+    problems.push(...this.#problems.splice(0));
+    return { ...map, children: markAlternates(nodes), problems: [...map.problems, ...problems] };
   }
 
   /** Changes that fitted nothing; what is in `elsewhere` (peripherals that were not asked for) nobody knows. */
@@ -106,27 +117,31 @@ export class Overlay {
     const paths = maps.flatMap((map) =>
       [...registersIn(map.children)].flatMap(({ path }) => [path, `${map.name}.${path}`]),
     );
-    return left.map(({ pattern }) => ({
-      where: `${this.origin}: ${pattern}`,
-      why: `nothing is called so${meant(pattern, paths)}`,
+    return left.map((change) => ({
+      where: `${this.origin}: ${change.pattern}`,
+      why: this.#unsaid.has(change)
+        ? `it is a block or a map, of which ${keysOfBlocks.join(', ')} can be said`
+        : `nothing is called so${meant(change.pattern, paths)}`,
     }));
   }
 
-  /** Entries as their changes make them; `above` is the path of what they lie in. */
-  #patched(map: RegisterMap, entries: readonly unknown[], above: readonly string[]): readonly unknown[] {
-    const kept = entries.flatMap((entry) => {
-      if (!isLoose(entry)) return [];
-      const path = [...above, stepOf(entry)];
-      const changes = this.#fitting(map, path);
-      if (changes.some(({ change }) => change === null)) return [];
-      const own = changes.reduce((one, { pattern, change }) => this.#merged(one, change ?? {}, pattern), entry);
-      return [
-        'registers' in entry
-          ? { ...own, registers: this.#patched(map, listOf(entry['registers']), path).concat(added(changes)) }
-          : own,
-      ];
-    });
-    return above.length === 0 ? kept.concat(added(this.#fitting(map, []))) : kept;
+  /** What is added to the map itself. */
+  #ownAdditions(map: RegisterMap): readonly Loose[] {
+    return added(this.#fitting(map, [], ['registers']));
+  }
+
+  /** An entry as its changes make it, itself where there are none, undefined where one takes it away; `above` is the path of what it lies in. */
+  #patched(map: RegisterMap, entry: Loose, above: readonly string[]): Loose | undefined {
+    const path = [...above, stepOf(entry)];
+    const changes = this.#fitting(map, path, 'registers' in entry ? keysOfBlocks : undefined);
+    if (changes.some(({ change }) => change === null)) return undefined;
+    const own = changes.reduce((one, { pattern, change }) => this.#merged(one, change ?? {}, pattern), entry);
+    if (!('registers' in entry)) return own;
+    const members = listOf(entry['registers']);
+    const patched = members.flatMap((member) => this.#patched(map, member, path) ?? []);
+    const same =
+      own === entry && patched.length === members.length && patched.every((one, index) => one === members[index]);
+    return same ? entry : { ...own, registers: [...patched, ...added(changes)] };
   }
 
   #merged(entry: Loose, change: Loose, pattern: string): Loose {
@@ -135,13 +150,20 @@ export class Overlay {
     return merged(entry, rest, (name) => this.#report(pattern, `there is no ${name} to change`));
   }
 
-  /** The changes of what lies at `path` of the map: said with the map's name or without it. */
-  #fitting(map: RegisterMap, path: readonly string[]): Change[] {
+  /**
+   * The changes of what lies at `path` of the map, said with the map's name or without it. Those that say something else than `keys` do are
+   * not of it: * with an access is every register, and not the blocks beside them.
+   */
+  #fitting(map: RegisterMap, path: readonly string[], sayable?: readonly string[]): Change[] {
     const fits = (own: readonly string[], steps: readonly string[]): boolean =>
       own.length === steps.length && steps.every((step, index) => fitsStep(own[index] ?? '', step));
     const found = this.#changes.filter(({ steps }) => fits([map.name, ...path], steps) || fits(path, steps));
-    for (const change of found) this.#used.add(change);
-    return found;
+    const usable = found.filter(({ change }) => {
+      if (sayable === undefined) return true;
+      return change === null ? path.length > 0 : Object.keys(change).every((key) => sayable.includes(key));
+    });
+    for (const change of found) (usable.includes(change) ? this.#used : this.#unsaid).add(change);
+    return usable;
   }
 
   #report(pattern: string, why: string): void {
