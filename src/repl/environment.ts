@@ -48,6 +48,8 @@ export interface World {
   registerNames(typed: string): readonly Candidate[];
   /** The register at `path`, as it is typed, if the maps know it. */
   registerNamed(path: string): Register | undefined;
+  /** Names of the register maps that are loaded. */
+  readonly mapNames: readonly string[];
   readonly irqNames: readonly string[];
   readonly variableNames: readonly string[];
   readonly commandNames: readonly string[];

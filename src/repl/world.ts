@@ -25,6 +25,9 @@ export function worldOf(session: Session): World {
       const found = lookUp(session.registers, space, space === undefined ? steps : steps.slice(1));
       return typeof found === 'object' ? found.register : undefined;
     },
+    get mapNames() {
+      return session.registers.maps.map(({ name }) => name);
+    },
     get irqNames() {
       return [...(session.device?.irqs ?? [])].flatMap(({ names }) => names);
     },

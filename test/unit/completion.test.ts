@@ -25,6 +25,7 @@ const source: CompletionSource = {
     spaceNames: names.spaceNames,
     registerNames: (typed) => registerCandidates(typed, names),
     registerNamed: () => undefined,
+    mapNames: ['edu'],
     variableNames: ['base', '_'],
     irqNames: ['msi'],
     commandNames: registry.names,

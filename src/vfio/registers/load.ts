@@ -4,6 +4,7 @@ import { withPlainFile } from '../plain-file.js';
 import { type MapFile, openMapFile, overlayBeside } from './map-file.js';
 import { registerMapOf } from './map-format.js';
 import { dataOf } from './map-text.js';
+import { isLoose } from './merge.js';
 import { Overlay, isOverlay } from './overlay.js';
 import { type Block, type MapProblem, type Register, type RegisterMap, registersIn } from './register-map.js';
 import type { SvdDevice } from './svd/svd-device.js';
@@ -17,8 +18,8 @@ export interface LoadRequest {
   readonly path: string;
   /** Peripherals of a CMSIS-SVD file, by name or pattern; none: the only one, or all of a window. */
   readonly peripherals?: readonly string[];
-  /** Where it goes: by default what a file of the own format says, else region0. */
-  readonly space?: string;
+  /** The space where it goes, given what a file of the own format says of it; by default that, else region0. */
+  readonly spaceFor?: (said: string | undefined) => string;
   /** Bytes from the start of the space. */
   readonly at?: number;
   /** The space is a window of a bus: the address that lies at `at`, and how many bytes there are from it on. */
@@ -58,8 +59,12 @@ function refused(request: LoadRequest, why: string, hint?: string): VfioError {
   return new VfioError({ kind: 'unsupported', operation, why, ...(hint !== undefined && { hint }) });
 }
 
+function spaceIn({ spaceFor }: LoadRequest, said: string | undefined): string {
+  return spaceFor?.(said) ?? said ?? 'region0';
+}
+
 function fromOwn(file: MapFile & { kind: 'own' }, request: LoadRequest): LoadedMap {
-  const { peripherals = [], window, space, at = 0 } = request;
+  const { peripherals = [], window, at = 0 } = request;
   if (isOverlay(file.data)) {
     throw refused(
       request,
@@ -74,13 +79,15 @@ function fromOwn(file: MapFile & { kind: 'own' }, request: LoadRequest): LoadedM
       'leave them out',
     );
   }
-  const map = registerMapOf(file.data, { origin: file.name, base: at, ...(space !== undefined && { space }) });
+  const said = isLoose(file.data) && typeof file.data['space'] === 'string' ? file.data['space'] : undefined;
+  const map = registerMapOf(file.data, { origin: file.name, base: at, space: spaceIn(request, said) });
   return { map, outside: [] };
 }
 
 function fromSvd(file: MapFile & { kind: 'svd' }, request: LoadRequest): LoadedMap | Choice {
   const { svd, name: origin } = file;
-  const { peripherals = [], window, space = 'region0', at = 0 } = request;
+  const { peripherals = [], window, at = 0 } = request;
+  const space = spaceIn(request, undefined);
   const all = svd.device.peripherals;
   const chosen = peripherals.length === 0 ? [...all.keys()] : choosePeripherals(svd, peripherals);
   if (typeof chosen === 'string') throw refused(request, chosen);

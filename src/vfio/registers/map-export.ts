@@ -8,6 +8,7 @@ import type {
   RegisterEntry,
   ValueEntry,
 } from './map-description.js';
+import { patternText } from './notation.js';
 import type { Block, FieldDescription, NamedValue, Register, RegisterMap, WriteConstraint } from './register-map.js';
 
 /**
@@ -68,11 +69,12 @@ function folded(nodes: readonly Placed[]): EntryDescription[] {
     let count = 1;
     const continues = (next: Placed | undefined): boolean =>
       next !== undefined &&
+      stride >= 0 &&
       first.index !== undefined &&
       next.index === first.index + count &&
       next.likeness === first.likeness &&
       next.offset === first.offset + count * stride;
-    while (stride >= 0 && continues(nodes[at + count])) count += 1;
+    while (continues(nodes[at + count])) count += 1;
     entries.push({ ...first.entry, offset: hex(first.offset), ...repeatOf(first, count, stride) });
     at += count;
   }
@@ -153,10 +155,7 @@ function valueOf(
   bits: number,
 ): Numeric {
   if (isDefault === true) return 'default';
-  if (mask !== undefined) {
-    const digit = (bit: bigint): string => (((mask >> bit) & 1n) === 0n ? 'x' : String((from >> bit) & 1n));
-    return `0b${Array.from({ length: bits }, (_, at) => digit(BigInt(bits - 1 - at))).join('')}`;
-  }
+  if (mask !== undefined) return patternText(from, mask, bits);
   if (from !== to) return `${hex(from)}..${hex(to)}`;
   return from < 10n ? Number(from) : hex(from);
 }

@@ -67,6 +67,12 @@ function patternOf(pattern: string, bits: number): Range {
   return { from, to: from | open, mask: ((1n << BigInt(bits)) - 1n) & ~open };
 }
 
+/** The opposite of a pattern: '0b1xx' of the values that have the bits of `from` where `mask` has ones. */
+export function patternText(from: bigint, mask: bigint, bits: number): string {
+  const digit = (bit: bigint): string => (((mask >> bit) & 1n) === 0n ? 'x' : String((from >> bit) & 1n));
+  return `0b${Array.from({ length: bits }, (_, at) => digit(BigInt(bits - 1 - at))).join('')}`;
+}
+
 /** What is shown of a text that came from a file: no longer than is readable. */
 export function clip(text: string): string {
   return text.length <= 40 ? text : `${text.slice(0, 37)}...`;

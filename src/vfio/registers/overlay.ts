@@ -89,7 +89,7 @@ export class Overlay {
   apply(map: RegisterMap): RegisterMap {
     const { children, base = 0 } = map;
     const [first] = children;
-    const problems = [...this.#problems.splice(0)];
+    const problems = this.#problems.splice(0);
     const read = (registers: readonly unknown[]): readonly Node[] => {
       const where = { origin: this.origin, base, ...(first !== undefined && { space: first.space }) };
       const made = registerMapOf({ name: 'map', registers }, where);

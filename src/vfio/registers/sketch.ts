@@ -50,3 +50,11 @@ export interface BlockSketch extends Common {
 }
 
 export type Sketch = RegisterSketch | BlockSketch;
+
+/** How many registers `sketches` stand for. */
+export function countOf(sketches: readonly Sketch[]): number {
+  return sketches.reduce((sum, sketch) => {
+    const times = sketch.repeat?.labels.length ?? 1;
+    return sum + times * (sketch.kind === 'register' ? 1 : countOf(sketch.children));
+  }, 0);
+}
