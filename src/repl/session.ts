@@ -71,6 +71,8 @@ export class Session implements Names, Environment {
   #past: Journal | undefined;
   readonly #runner: Runner;
   readonly #devices: Device[] = [];
+  /** How each was named when it was opened. */
+  readonly #addresses = new WeakMap<Device, string>();
   #device: Device | undefined;
   #home: Space | undefined;
   #interrupts: IrqAnnouncer | undefined;
@@ -103,8 +105,8 @@ export class Session implements Names, Environment {
 
   /** Opens a device, or turns to one that is open already, and makes it the current one. Rejects with VfioError. */
   async open(address: string, request: OpenRequest = {}): Promise<Device> {
-    const known = this.#devices.find((device) => device.name === address && device.gate.lost === undefined);
-    if (known !== undefined) {
+    const known = await this.find(address);
+    if (known !== undefined && known.gate.lost === undefined) {
       if (request.profile !== undefined) await this.useProfile(known, request.profile);
       this.#turnTo(known);
       return known;
@@ -120,8 +122,18 @@ export class Session implements Names, Environment {
       ...(request.profile !== undefined && { profile: request.profile }),
     });
     this.adopt(device);
+    this.#addresses.set(device, address);
     await attachNode(this, device, given);
     return device;
+  }
+
+  /** The open device that `address` names, however it is written. */
+  async find(address: string): Promise<Device | undefined> {
+    const exact = this.#devices.find(({ name }) => name === address);
+    if (exact !== undefined || this.#devices.length === 0) return exact;
+    const { deviceKey } = await import('../vfio/open.js');
+    const key = deviceKey(address);
+    return this.#devices.find((device) => deviceKey(this.#addresses.get(device) ?? device.name) === key);
   }
 
   /** The journal of the current device; without one, that of what was done while none was open. Throws VfioError where there is neither. */

@@ -1,4 +1,6 @@
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { canonicalAddress } from './bus/bus-device.js';
 import { Device, type DeviceOptions } from './device.js';
 import { VfioError } from './errors.js';
 import type { Transport } from './transport/transport.js';
@@ -28,6 +30,30 @@ export function parseDeviceSpec(text: string): DeviceSpec {
   if (text.startsWith('snapshot:')) return { kind: 'snapshot', file: text.slice(9) };
   if (text.startsWith('unix:')) return { kind: 'socket', path: text.slice(5) };
   return text.includes('/') ? { kind: 'socket', path: text } : { kind: 'kernel', address: text };
+}
+
+/** The same text for every way to write one DEVICE: '1:0.0' and '0000:01:00.0', 'unix:x.sock' and '/tmp/x.sock'. */
+export function deviceKey(text: string): string {
+  const spec = parseDeviceSpec(text);
+  switch (spec.kind) {
+    case 'kernel':
+      return canonicalAddress(spec.address).toLowerCase();
+    case 'socket':
+      return `unix:${wherever(spec.path)}`;
+    case 'snapshot':
+      return `snapshot:${wherever(spec.file)}`;
+    case 'sim':
+      return text;
+  }
+}
+
+/** Where a path leads, whatever folder it is seen from. */
+function wherever(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
 }
 
 /**

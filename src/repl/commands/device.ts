@@ -114,8 +114,8 @@ export const commands = [
     effect: 'none',
     needs: 'device',
     examples: [{ line: 'close', says: 'release the device, its mappings and interrupts', device: 'sim:edu' }],
-    run(context, { arguments: { device: name } }): View {
-      const device = name === undefined ? context.device : context.session.devices.find((one) => one.name === name);
+    async run(context, { arguments: { device: name } }): Promise<View> {
+      const device = name === undefined ? context.device : await context.session.find(name);
       if (!device) {
         const names = context.session.devices.map((one) => one.name).join(', ');
         throw new VfioError({
