@@ -1,4 +1,5 @@
 import { type FailureDetails, VfioError } from './errors.js';
+import type { Gate } from './gate.js';
 import type { BlockFault, BlockShape } from './space.js';
 import { bytesOf, maxOf, type Width } from './width.js';
 
@@ -18,6 +19,39 @@ export type Operation = 'read' | 'write';
 /** 'read region0+0x100 (32 bits)'. */
 export function accessText(ground: Ground, operation: Operation, width: Width, offset: number): string {
   return `${operation} ${ground.name}+0x${offset.toString(16)} (${width} bits)`;
+}
+
+/**
+ * Asks the gate for an access, where it is shut: throws VfioError where that is refused; true where a dry run has noted it and holds it back.
+ * `more` says more of it than its place: ', 16 cells'.
+ */
+export function isHeldBack(
+  gate: Gate,
+  ground: Ground,
+  action: 'read' | 'write' | 'poll',
+  width: Width,
+  offset: number,
+  more = '',
+): boolean {
+  const text = accessText(ground, action === 'write' ? 'write' : 'read', width, offset) + more;
+  return !gate.admit(action, text, { space: ground.name, offset, width });
+}
+
+/** What a write that is held back would have written, and a block's number of cells. */
+export const moreOf = {
+  word: (word: number | bigint): string => ` <- 0x${word.toString(16)}`,
+  cells: (count: number): string => `, ${count} cells`,
+  poll: ' until it matches',
+} as const;
+
+/** Cells that were refused are no values, whatever the memory held before or a transfer left there. Gives how many there are. */
+export function blankFaults(bytes: Uint8Array, faults: readonly BlockFault[], step: number): number {
+  let failed = 0;
+  for (const { index, count } of faults) {
+    bytes.fill(0, index * step, (index + count) * step);
+    failed += count;
+  }
+  return failed;
 }
 
 /** The details of a refused access, but for the reason. */
@@ -103,7 +137,7 @@ export function addFault(faults: BlockFault[], index: number, error: VfioError):
   else faults.push({ index, count: 1, error });
 }
 
-/** The `needed` first bytes of `into`; RangeError where it has fewer. */
+/** The `needed` first bytes of the memory of a block; RangeError where it has fewer. */
 export function roomIn(into: Uint8Array, needed: number): Uint8Array {
   if (into.byteLength < needed) throw new RangeError(`the cells need ${needed} bytes, not ${into.byteLength}`);
   return into.subarray(0, needed);

@@ -1,11 +1,13 @@
 import {
   accessDetails,
-  accessText,
   addFault,
+  blankFaults,
   checkAccess,
   checkBlock,
   decodeWord,
   encodeWord,
+  isHeldBack,
+  moreOf,
   type Operation,
   roomIn,
   runInside,
@@ -174,12 +176,7 @@ export class Region implements Space {
 
   #read(width: Width, offset: number, options?: AccessOptions): number | bigint {
     checkAccess(this, 'read', width, offset);
-    if (
-      this.#gate.shut &&
-      !this.#gate.admit('read', accessText(this, 'read', width, offset), this.#place(width, offset))
-    ) {
-      return width === 64 ? 0n : 0;
-    }
+    if (this.#gate.shut && isHeldBack(this.#gate, this, 'read', width, offset)) return width === 64 ? 0n : 0;
     const window = this.#windowAt(offset, bytesOf(width));
     const value = isMapped(window)
       ? this.#load(window, width, offset)
@@ -215,10 +212,7 @@ export class Region implements Space {
   #write(width: Width, offset: number, value: number | bigint, options?: AccessOptions): void {
     checkAccess(this, 'write', width, offset);
     const word = wordOf(this, width, offset, value);
-    if (this.#gate.shut) {
-      const text = `${accessText(this, 'write', width, offset)} <- 0x${word.toString(16)}`;
-      if (!this.#gate.admit('write', text, this.#place(width, offset))) return;
-    }
+    if (this.#gate.shut && isHeldBack(this.#gate, this, 'write', width, offset, moreOf.word(word))) return;
     const window = this.#windowAt(offset, bytesOf(width));
     const time = monotonicNs();
     if (isMapped(window)) this.#store(window, width, offset, word);
@@ -263,8 +257,7 @@ export class Region implements Space {
     const stride = checkBlock(this, 'read', shape);
     const bytes = options?.into === undefined ? new Uint8Array(count * step) : roomIn(options.into, count * step);
     const faults: BlockFault[] = [];
-    const text = `${accessText(this, 'read', width, offset)}, ${count} cells`;
-    if (this.#gate.shut && !this.#gate.admit('read', text, this.#place(width, offset))) {
+    if (this.#gate.shut && isHeldBack(this.#gate, this, 'read', width, offset, moreOf.cells(count))) {
       bytes.fill(0);
       return { offset, width, count, stride, bytes, faults };
     }
@@ -288,9 +281,7 @@ export class Region implements Space {
       }
       index += 1;
     }
-    // What own memory brought along, or a refused transfer left, is no value of the device.
-    for (const fault of faults) bytes.fill(0, fault.index * step, (fault.index + fault.count) * step);
-    const failed = faults.reduce((sum, fault) => sum + fault.count, 0);
+    const failed = blankFaults(bytes, faults, step);
     if (options?.tally) options.tally.add(count, failed);
     else {
       const made = { space: this.name, offset, width, count, stride, faults: failed };
@@ -303,9 +294,8 @@ export class Region implements Space {
     const { offset, width, count } = shape;
     const step = bytesOf(width);
     const stride = checkBlock(this, 'write', shape);
-    if (from.byteLength < count * step) throw new RangeError(`${count} cells need ${count * step} bytes`);
-    const text = `${accessText(this, 'write', width, offset)}, ${count} cells`;
-    if (this.#gate.shut && !this.#gate.admit('write', text, this.#place(width, offset))) return;
+    const words = roomIn(from, count * step);
+    if (this.#gate.shut && isHeldBack(this.#gate, this, 'write', width, offset, moreOf.cells(count))) return;
     const time = monotonicNs();
     let index = 0;
     try {
@@ -314,27 +304,26 @@ export class Region implements Space {
         const window = this.#windowAt(at, step);
         if (isMapped(window)) {
           const run = runInside(window.end - at, stride, step, count - index);
-          const part = from.subarray(index * step, (index + run) * step);
+          const part = words.subarray(index * step, (index + run) * step);
           const done = this.#engine!.writeBlock(width, window.address + at - window.start, part, run, stride);
           index += done;
           if (done < run) throw this.#busFault('write', width, at + done * stride);
         } else {
-          this.#send(width, at, decodeWord(from, width, index * step), options?.allowSplit === true);
+          this.#send(width, at, decodeWord(words, width, index * step), options?.allowSplit === true);
           index += 1;
         }
       }
     } finally {
       if (index > 0) {
         const made = { space: this.name, offset, width, count: index, stride, faults: 0 };
-        this.#journal.block({ kind: 'write-block', ...made }, from.subarray(0, index * step), time);
+        this.#journal.block({ kind: 'write-block', ...made }, words.subarray(0, index * step), time);
       }
     }
   }
 
   poll(width: Width, offset: number, request: PollRequest): PollResult {
     checkAccess(this, 'read', width, offset);
-    const text = `${accessText(this, 'read', width, offset)} until it matches`;
-    if (this.#gate.shut && !this.#gate.admit('poll', text, this.#place(width, offset))) {
+    if (this.#gate.shut && isHeldBack(this.#gate, this, 'poll', width, offset, moreOf.poll)) {
       return { matched: true, value: request.want, iterations: 0 };
     }
     const window = this.#windowAt(offset, bytesOf(width));
@@ -441,10 +430,6 @@ export class Region implements Space {
     const reason = this.#host.explain(this, errno, signalCode);
     this.#reasons?.set(key, reason);
     return reason;
-  }
-
-  #place(width: Width, offset: number): { space: string; offset: number; width: Width } {
-    return { space: this.name, offset, width };
   }
 }
 

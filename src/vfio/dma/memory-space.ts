@@ -1,10 +1,12 @@
 import {
   accessDetails,
-  accessText,
   addFault,
+  blankFaults,
   checkAccess,
   checkBlock,
   encodeWord,
+  isHeldBack,
+  moreOf,
   type Operation,
   roomIn,
   runInside,
@@ -99,9 +101,7 @@ export abstract class MemorySpace implements Space {
 
   read(width: Width, offset: number): number | bigint {
     checkAccess(this, 'read', width, offset);
-    if (this.host.gate.shut && !this.#admit('read', accessText(this, 'read', width, offset), width, offset)) {
-      return width === 64 ? 0n : 0;
-    }
+    if (this.host.gate.shut && isHeldBack(this.host.gate, this, 'read', width, offset)) return width === 64 ? 0n : 0;
     const { address } = this.#spotOf('read', width, offset);
     const { access, journal } = this.host;
     let value: number | bigint | undefined;
@@ -117,10 +117,7 @@ export abstract class MemorySpace implements Space {
     if (!this.writable) throw this.#readOnly(width, offset);
     checkAccess(this, 'write', width, offset);
     const word = wordOf(this, width, offset, value);
-    if (this.host.gate.shut) {
-      const text = `${accessText(this, 'write', width, offset)} <- 0x${word.toString(16)}`;
-      if (!this.#admit('write', text, width, offset)) return;
-    }
+    if (this.host.gate.shut && isHeldBack(this.host.gate, this, 'write', width, offset, moreOf.word(word))) return;
     const spot = this.#spotOf('write', width, offset);
     const { access, journal } = this.host;
     const time = monotonicNs();
@@ -141,8 +138,7 @@ export abstract class MemorySpace implements Space {
     const stride = checkBlock(this, 'read', shape);
     const bytes = options?.into === undefined ? new Uint8Array(count * step) : roomIn(options.into, count * step);
     const faults: BlockFault[] = [];
-    const text = `${accessText(this, 'read', width, offset)}, ${count} cells`;
-    if (this.host.gate.shut && !this.#admit('read', text, width, offset)) {
+    if (this.host.gate.shut && isHeldBack(this.host.gate, this, 'read', width, offset, moreOf.cells(count))) {
       bytes.fill(0);
       return { offset, width, count, stride, bytes, faults };
     }
@@ -162,8 +158,7 @@ export abstract class MemorySpace implements Space {
       addFault(faults, index, this.#fault('read', width, at + done * stride));
       index += 1;
     }
-    for (const fault of faults) bytes.fill(0, fault.index * step, (fault.index + fault.count) * step);
-    const failed = faults.reduce((sum, fault) => sum + fault.count, 0);
+    const failed = blankFaults(bytes, faults, step);
     if (options?.tally) options.tally.add(count, failed);
     else {
       const made = { space: this.name, offset, width, count, stride, faults: failed };
@@ -177,9 +172,8 @@ export abstract class MemorySpace implements Space {
     const step = bytesOf(width);
     if (!this.writable) throw this.#readOnly(width, offset);
     const stride = checkBlock(this, 'write', shape);
-    if (from.byteLength < count * step) throw new RangeError(`${count} cells need ${count * step} bytes`);
-    const text = `${accessText(this, 'write', width, offset)}, ${count} cells`;
-    if (this.host.gate.shut && !this.#admit('write', text, width, offset)) return;
+    const words = roomIn(from, count * step);
+    if (this.host.gate.shut && isHeldBack(this.host.gate, this, 'write', width, offset, moreOf.cells(count))) return;
     const { access, journal } = this.host;
     const time = monotonicNs();
     let index = 0;
@@ -188,7 +182,7 @@ export abstract class MemorySpace implements Space {
         const at = offset + index * stride;
         const spot = this.#spotOf('write', width, at);
         const run = runInside(spot.room, stride, step, count - index);
-        const part = from.subarray(index * step, (index + run) * step);
+        const part = words.subarray(index * step, (index + run) * step);
         const done = access.writeBlock(width, spot.address, part, run, stride);
         shadowBlock(spot, part, done, step, stride);
         index += done;
@@ -196,14 +190,13 @@ export abstract class MemorySpace implements Space {
       }
     } finally {
       const made = { space: this.name, offset, width, count: index, stride, faults: 0 };
-      if (index > 0) journal.block({ kind: 'write-block', ...made }, from.subarray(0, index * step), time);
+      if (index > 0) journal.block({ kind: 'write-block', ...made }, words.subarray(0, index * step), time);
     }
   }
 
   poll(width: Width, offset: number, request: PollRequest): PollResult {
     checkAccess(this, 'read', width, offset);
-    const text = `${accessText(this, 'read', width, offset)} until it matches`;
-    if (this.host.gate.shut && !this.#admit('poll', text, width, offset)) {
+    if (this.host.gate.shut && isHeldBack(this.host.gate, this, 'poll', width, offset, moreOf.poll)) {
       return { matched: true, value: request.want, iterations: 0 };
     }
     const { address } = this.#spotOf('read', width, offset);
@@ -228,10 +221,6 @@ export abstract class MemorySpace implements Space {
     if ('why' in spot) throw this.#error(operation, width, offset, spot);
     if (operation === 'read' || spot.writable) return spot;
     throw this.#readOnly(width, offset);
-  }
-
-  #admit(action: 'read' | 'write' | 'poll', text: string, width: Width, offset: number): boolean {
-    return this.host.gate.admit(action, text, { space: this.name, offset, width });
   }
 
   #readOnly(width: Width, offset: number): VfioError {
