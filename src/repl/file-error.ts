@@ -9,6 +9,8 @@ const reasons: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on the disk',
   EROFS: 'the file system is read-only',
   ENXIO: 'nobody reads that pipe',
+  EAGAIN: 'who reads that pipe is too slow, and it is full',
+  EPIPE: 'who read that pipe is gone',
 };
 
 const kinds: Readonly<Record<string, FailureKind>> = { ENOENT: 'absent', EACCES: 'permission', EPERM: 'permission' };

@@ -49,8 +49,8 @@ export class Recording {
   #gathered = '';
   readonly #collector = new StepCollector((step) => this.#put(`${stepMark}${stepText(step)}`));
   commands = 0;
-  readonly #noteFailure = (): void => {
-    if (this.#session.device === this.#device && this.#session.depth <= this.#depth) this.#failed = true;
+  readonly #noteFailure = (cut: boolean): void => {
+    if (this.#session.device === this.#device && (cut || this.#session.depth <= this.#depth)) this.#failed = true;
   };
 
   private constructor(session: Session, device: Device, path: string, fd: number) {

@@ -58,7 +58,7 @@ export class Session implements Names, Environment {
   /** What the clock decides of the reads that are made now. */
   timing: Timing | undefined;
   /** Are told of each command that began and failed: a recording leaves it out. */
-  readonly failureListeners = new Set<() => void>();
+  readonly failureListeners = new Set<(cut: boolean) => void>();
   /** Is told of every expectation: the report of a test that is running. */
   checks: CheckSink | undefined;
   /** The panes of the full screen, where there is one. */
@@ -191,7 +191,7 @@ export class Session implements Names, Environment {
 
   /** Closes every device and ends the running command. Safe to call twice. */
   closeAll(): void {
-    this.interrupt();
+    if (this.interrupt()) this.commandFailed(true);
     for (const device of this.#devices.toReversed()) device.close();
     this.#devices.length = 0;
     this.#turnTo(undefined);
@@ -277,8 +277,9 @@ export class Session implements Names, Environment {
     return new LineReader(this.#runner, options, blocks);
   }
 
-  commandFailed(): void {
-    for (const tell of this.failureListeners) tell();
+  /** `cut`: it was ended from outside, with all the scripts and blocks around it. */
+  commandFailed(cut = false): void {
+    for (const tell of this.failureListeners) tell(cut);
   }
 
   /** What an interrupt would end now, to be compared with what it was: a command, or a block. */
