@@ -124,10 +124,18 @@ const overAll: Readonly<Record<string, readonly string[]>> = {
   wait: ['wait FIFO == 0 --timeout 2ms', 'wait RC == 0 --timeout 2ms'],
   sample: ['sample FIFO 8', 'sample RC 8'],
   plot: ['plot FIFO --count 2 --every 1ms'],
+  snapshot: [
+    `snapshot ${folder}/all.json`,
+    `snapshot.q ${folder}/bank.json region1`,
+    `snapshot.b ${folder}/bank.json region1`,
+    `snapshot ${folder}/bank.json region1 --registers`,
+  ],
+  diff: [`diff ${folder}/all.json`, `diff ${folder}/bank.json`, `diff ${folder}/all.json ${folder}/bank.json`],
+  restore: [`restore ${folder}/all.json`, `restore ${folder}/all.json region1 --verify`],
 };
 
-/** expect reads the one place that it names, profile use the identity of the device; of a snapshot there are tests of its own. */
-const others = new Set(['expect', 'profile use', 'snapshot']);
+/** expect reads the one place that it names, profile use the identity of the device. */
+const others = new Set(['expect', 'profile use']);
 
 test('no command reads what a read would change, unless it is forced', async (t) => {
   const { run, bank } = await bench(t);

@@ -105,6 +105,8 @@ export const commandModules: readonly CommandModule[] = [
     ],
     load: () => import('./regs.js'),
   },
+  { names: [['diff']], load: () => import('./diff.js') },
+  { names: [['restore']], load: () => import('./restore.js') },
   { names: [['snapshot']], load: () => import('./snapshot.js') },
   { names: [['watch']], load: () => import('./watch.js') },
   { names: [['save'], ['load']], load: () => import('./transfer.js') },

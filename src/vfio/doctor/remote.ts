@@ -5,7 +5,7 @@ import { attribute } from '../bus/sysfs.js';
 import type { Roots } from '../bus/roots.js';
 import { VfioError } from '../errors.js';
 import { isModel, modelNames, models } from '../sim/catalog.js';
-import { readSnapshot } from '../snapshot.js';
+import { readSnapshot } from '../snapshot/format.js';
 import { unreachable } from '../transport/vfio-user-reach.js';
 import { type Check, fail, pass, type Scene, skip, warn } from './check.js';
 
