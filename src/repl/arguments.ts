@@ -24,5 +24,6 @@ export {
   optionValue,
   profileName,
   rawLine,
+  scriptName,
   text,
 } from './arguments/text.js';

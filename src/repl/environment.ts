@@ -60,6 +60,8 @@ export interface World {
   deviceNames(): readonly string[];
   /** The blob that device trees are looked up in (the option dtb); 'kernel' is the running kernel's tree. */
   readonly deviceTree: string;
+  /** The scripts of the profile of the device. */
+  readonly scripts: readonly { readonly name: string; readonly summary?: string }[];
   /** Names of profiles: the user's and those that ship with the tool. */
   profileNames(): readonly string[];
   /** What lies in `folder`; folders end with a slash. Empty where it cannot be listed. */

@@ -1,8 +1,9 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { pathToFileURL } from 'node:url';
 import { VfioError } from '../vfio/errors.js';
+import type { ScriptDescription } from '../vfio/profile/description.js';
 import { fileError } from './file-error.js';
 import type { Given } from './lexer.js';
 import { ExpectationError, UsageError } from './usage-error.js';
@@ -37,11 +38,28 @@ export class ScriptFailure extends Error {
 }
 
 /**
- * Runs the script in `path`, .mjs as JavaScript and everything else line by line. Rejects with ScriptFailure, VfioError, UsageError or
- * Interrupted.
+ * Runs the script in `path`, .mjs as JavaScript and everything else line by line; where there is no such file, the script of that name in the
+ * profile of the device. Rejects with ScriptFailure, VfioError, UsageError or Interrupted.
  */
 export async function runScript(session: Session, path: string, options: ScriptOptions = {}): Promise<void> {
-  await runFile(session, path, { ...options, script: path });
+  const profile = session.device?.profile;
+  const own = profile?.scripts.get(path);
+  if (profile === undefined || own === undefined || existsSync(path)) {
+    await runFile(session, path, { ...options, script: path });
+  } else await runOwn(session, `${path} of profile ${profile.name}`, own, options);
+}
+
+/** Runs a script of a profile: one of the three that it can be. */
+async function runOwn(session: Session, name: string, own: ScriptDescription, options: ScriptOptions): Promise<void> {
+  const { file, lines, run } = own;
+  const given = { ...options, script: file ?? name };
+  if (file !== undefined) await runFile(session, file, given);
+  else if (lines !== undefined) await runLines(session, bytesOf(lines), name, given);
+  else await inFrame(session, name, undefined, given, (frame) => runFunction(session, name, frame, async () => run));
+}
+
+async function* bytesOf(lines: readonly string[]): AsyncGenerator<Buffer> {
+  yield Buffer.from(`${lines.join('\n')}\n`);
 }
 
 /**
@@ -172,19 +190,31 @@ function readFailure(error: unknown, name: string): unknown {
 
 /** Imports a module and calls what it exports as `run`, or by default. */
 async function runModule(session: Session, path: string, frame: ScriptFrame): Promise<void> {
-  if (session.options.get('dryrun')) {
-    throw new UsageError(`${path} is JavaScript: there is no telling what it would do`, undefined, 'leave -n out');
-  }
-  const file = resolve(path);
-  // The time makes it another module once the file has changed.
-  const url = `${pathToFileURL(file).href}?${modified(file, path)}`;
-  try {
+  await runFunction(session, path, frame, async () => {
+    const file = resolve(path);
+    // The time makes it another module once the file has changed.
+    const url = `${pathToFileURL(file).href}?${modified(file, path)}`;
     addSource(url);
     const module = (await import(url)) as { run?: unknown; default?: unknown };
-    const run = module.run ?? module.default;
+    return module.run ?? module.default;
+  });
+}
+
+/** Calls the function that `load` gives with the tools of scripts. */
+async function runFunction(
+  session: Session,
+  name: string,
+  frame: ScriptFrame,
+  load: () => Promise<unknown>,
+): Promise<void> {
+  if (session.options.get('dryrun')) {
+    throw new UsageError(`${name} is JavaScript: there is no telling what it would do`, undefined, 'leave -n out');
+  }
+  try {
+    const run = await load();
     if (typeof run !== 'function') {
       throw new UsageError(
-        `${path} exports no function`,
+        `${name} exports no function`,
         undefined,
         'export async function run({ device, peek, poke, expect }) { ... }',
       );
@@ -196,7 +226,7 @@ async function runModule(session: Session, path: string, frame: ScriptFrame): Pr
       withScriptTools(session, frame, run as (tools: ScriptTools) => unknown),
     );
   } catch (error) {
-    throw moduleFailure(error, path, frame.line);
+    throw moduleFailure(error, name, frame.line);
   } finally {
     session.namesChanged();
   }

@@ -44,6 +44,10 @@ export function worldOf(session: Session): World {
       const path = session.options.get('dtb');
       return path === KERNELS_TREE ? path : expandHome(path);
     },
+    get scripts() {
+      const scripts = session.device?.profile?.scripts ?? [];
+      return [...scripts].map(([name, { summary }]) => ({ name, ...(summary !== undefined && { summary }) }));
+    },
     profileNames,
     files: listFolder,
   };

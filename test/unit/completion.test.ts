@@ -33,6 +33,7 @@ const source: CompletionSource = {
     optionChoices: (name) => options.choices(name),
     deviceNames: () => ['sim:edu', 'sim:sram', '0000:01:00.0'],
     deviceTree: 'kernel',
+    scripts: [{ name: 'bringup', summary: 'identification' }],
     profileNames: () => ['edu', 'pci'],
     files: (folder) => folders[folder] ?? [],
   },
@@ -81,6 +82,7 @@ test('flags, their values, choices, options, devices, files, commands', () => {
   assert.deepEqual(candidates('open snapshot:sn'), ['snapshot:snap.bin']);
   assert.deepEqual(candidates('option no'), ['notify']);
   assert.deepEqual(candidates('option notify o'), ['on', 'off']);
+  assert.deepEqual(candidates('run b'), ['bringup']);
   assert.deepEqual(candidates('run s'), ['scripts/', 'save me.bin', 'snap.bin']);
   assert.deepEqual(candidates('run scripts/e'), ['scripts/edu.vfio']);
   assert.deepEqual(candidates('help irq en'), ['enable']);

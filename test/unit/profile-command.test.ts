@@ -144,3 +144,48 @@ test('names that come from elsewhere cannot end a comment or a string', async ()
   JSON.parse(jsonText(skeleton));
   folder.remove('evil.mjs');
 });
+
+test("a profile's scripts run by their names: lines, files, functions", async () => {
+  folder.write('hello.vfio', 'peek ID\necho $0 $1\n');
+  const path = folder.write(
+    'scripts.mjs',
+    `export default {
+      includes: ['sram'],
+      scripts: {
+        lines: { lines: ['echo "one"', 'expect ID == 0x4d415253', 'echo $1'] },
+        fails: { lines: ['peek ID', 'expect ID == 0'] },
+        file: { file: 'hello.vfio', summary: 'from a file' },
+        code: { run: async ({ peek, echo, parameters }) => echo('code', peek('ID').toString(16), ...parameters) },
+      },
+    };`,
+  );
+  using table = await open('sim:sram', path);
+  assert.equal(await table.type('run lines two'), 'one\nregion1.ID (region1+0x0): 0x4d415253\ntwo\n');
+  assert.match(await table.type('run file x'), /0x4d415253\n.*hello\.vfio x\n$/);
+  assert.equal(await table.type('run code 7'), 'code 4d415253 7\n');
+  await assert.rejects(table.type('run fails'), /fails of profile scripts:2/);
+  await assert.rejects(table.type('run nothing'), /no such file/);
+  assert.match(await table.type('profile'), /file: from a file/);
+  const { world } = table.session;
+  assert.deepEqual(
+    world.scripts.map(({ name }) => name),
+    ['memtest', 'lines', 'fails', 'file', 'code'],
+  );
+  table.session.options.set('dryrun', true);
+  await assert.rejects(table.type('run code'), /JavaScript: there is no telling/);
+  folder.remove('scripts.mjs');
+  folder.remove('hello.vfio');
+});
+
+test('what ships with the tool can be run by its name', async () => {
+  using table = await open('sim:edu');
+  assert.match(await table.type('run bringup'), /0x010000ed/);
+});
+
+test("disasm takes the processor of the device's profile, unless another is asked for", async () => {
+  const path = folder.write('cpu.json', { architecture: 'arm64' });
+  using table = await open('sim:sram', path);
+  assert.match(await table.type('disasm region0 0x100 4'), /mov +x2, x0/);
+  assert.doesNotMatch(await table.type('disasm region0 0x100 4 --arch x86-64'), /mov +x2, x0/);
+  folder.remove('cpu.json');
+});

@@ -49,6 +49,18 @@ export function file(summary: string): Argument<string> {
   };
 }
 
+/** A script: a path, or the name of one of the profile of the device. */
+export function scriptName(summary: string): Argument<string> {
+  return {
+    ...file(summary),
+    label: 'SCRIPT',
+    complete: (typed, world) => [
+      ...world.scripts.map(({ name, summary: says }) => ({ text: name, ...(says !== undefined && { summary: says }) })),
+      ...completeFile(typed, world),
+    ],
+  };
+}
+
 export function expandHome(path: string): string {
   return path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path;
 }

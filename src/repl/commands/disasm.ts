@@ -44,7 +44,7 @@ export const commands = [
     group: 'access',
     summary: 'show a piece of a space as instructions',
     details:
-      "Reads the piece by accesses of the width (32 bits unless asked otherwise), each once. The processor is this machine's unless --arch says otherwise: " +
+      "Reads the piece by accesses of the width (32 bits unless asked otherwise), each once. The processor is the one that the device's profile names, else this machine's, unless --arch says otherwise: " +
       `${architectures.join(', ')}. x86 and Arm come with the tool; the others need the optional package @alexaltea/capstone-js.`,
     arguments: { piece: span('what to disassemble') },
     flags: {
@@ -61,7 +61,8 @@ export const commands = [
       { line: 'disasm region0 0x100 64B --arch arm64', says: 'sixteen AArch64 instructions', device: 'sim:sram' },
     ],
     async run(context, { arguments: { piece }, flags }): Promise<View> {
-      const arch = architectureOf(flags.arch, flags.mode);
+      const isSaid = flags.arch !== undefined || flags.mode !== undefined;
+      const arch = architectureOf(isSaid ? flags.arch : context.device.profile?.architecture, flags.mode);
       const { space, offset, width } = piece;
       const step = bytesOf(width);
       const bytes = piece.count === undefined ? Math.min(DEFAULT_BYTES, space.size - offset) : bytesIn(piece);

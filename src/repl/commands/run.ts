@@ -1,5 +1,5 @@
 import type { View } from '../../views/view.js';
-import { file, many, optional, text, toggle } from '../arguments.js';
+import { file, many, optional, scriptName, text, toggle } from '../arguments.js';
 import { defineCommand } from '../command.js';
 import { runScript, sourceScript } from '../script.js';
 import { UsageError } from '../usage-error.js';
@@ -10,13 +10,13 @@ export const commands = [
     group: 'scripts',
     summary: 'run a script: lines of commands (.vfio), or JavaScript (.mjs)',
     details:
-      'ARGs are $1, $2 and so on in a .vfio script, $# their number and $0 its path. A module exports async function run({ device, open, ' +
+      'Where there is no such file, the script of that name in the profile of the device runs (`profile` lists them). ARGs are $1, $2 and so on in a .vfio script, $# their number and $0 its path. A module exports async function run({ device, open, ' +
       'session, parameters }). A script ends at its first error, which names its line; with --tap or ' +
       '--junit it goes on after an expectation that does not hold, and ends with exit code 3. Behind `--`, ARGs may begin with a dash.\n' +
       '--compare RECORDING holds each access against those that `record` wrote, of this script or of whatever ran it: places, widths, values ' +
       'and refusals in order, and the number of interrupts. When they came does not count, nor how often `wait` or a `while` read a place: ' +
       'its last value does. The first difference ends the run with exit code 3. A ? in place of a value in the recording stands for any.',
-    arguments: { script: file('the script'), parameters: many(text('what $1, $2 and so on stand for', 'ARG')) },
+    arguments: { script: scriptName('the script'), parameters: many(text('what $1, $2 and so on stand for', 'ARG')) },
     flags: {
       tap: toggle('report every expectation in TAP, in place of what the commands show'),
       junit: optional(file('a file for a report of every expectation, in JUnit XML')),
@@ -28,6 +28,7 @@ export const commands = [
     needs: 'nothing',
     examples: [
       { line: 'run scripts/edu-bringup.vfio', says: 'a script that ships with the tool', device: 'sim:edu' },
+      { line: 'run bringup', says: "the same, as the device's profile calls it", device: 'sim:edu' },
       {
         line: 'run scripts/edu-soak.vfio 2 --tap --junit /tmp/edu.xml',
         says: 'a test of two rounds, with reports for a CI',
