@@ -10,6 +10,8 @@ export type { SeenFault } from './iommu/faults.js';
 export { Iommu, type Translation, type Verification } from './iommu/iommu.js';
 export { type AccessEntry, type BlockEntry, type HappeningEntry, Journal, type JournalEntry } from './journal.js';
 export { openDevice, type OpenOptions } from './open.js';
+export type { AppliedProfile } from './profile/apply.js';
+export type { ProfileDescription } from './profile/description.js';
 export { Region } from './region.js';
 export type { Caution } from './registers/caution.js';
 export { decode, type Decoded, type DecodedField } from './registers/decode.js';

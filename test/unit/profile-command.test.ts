@@ -189,3 +189,13 @@ test("disasm takes the processor of the device's profile, unless another is aske
   assert.doesNotMatch(await table.type('disasm region0 0x100 4 --arch x86-64'), /mov +x2, x0/);
   folder.remove('cpu.json');
 });
+
+test('the node that a device was said to be tells which profile fits', async () => {
+  using table = await open('sim:pl031', 'none');
+  folder.write('node.json', { match: { compatible: 'arm,pl031' }, title: 'a clock after all' });
+  assert.match(await table.type('profile use'), /profile pl031 /);
+  await table.type('dt use /bus/rtc@10000 --dtb scripts/pl031.dtb');
+  assert.match(await table.type('profile'), /compatible arm,primecell/);
+  assert.match(await table.type('profile use'), /profile node \(a clock after all\)/);
+  folder.remove('node.json');
+});

@@ -34,10 +34,8 @@ async function refusal(name: string, content: string | object): Promise<string> 
 
 test('what is wrong with a file is said by its place', async () => {
   const wrong: [object | string, RegExp][] = [
-    ['{\n  "match": {"pci": "1234:11e8"},\n  "notes": [1,,]\n}', /no JSON: line 3, column 15: Unexpected token ','$/],
-    ['', /no JSON: line 1, column 1: Unexpected end/],
-    ['{"a": "x\ny"}', /no JSON: line 1, column 9: Bad control character/],
-    ['{\n"a": 1,\n}', /no JSON: line 3, column 1: Expected double-quoted property name$/],
+    ['{\n  "match": {"pci": "1234:11e8"},\n  "notes": [1 2]\n}', /^wrong\.json:3:15: /],
+    ['', /^wrong\.json:1:1: /],
     [[], /an object is expected/],
     [{ cautoins: [] }, /^cautoins: there is no such key; did you mean cautions\?$/],
     [{ match: { pci: '1234' } }, /^match\[0\]: pci: "1234" is no PCI id/],
@@ -126,7 +124,7 @@ test('a broken profile is a warning where nobody named it, and an error where so
     using device = await openDevice('sim:edu');
     assert.equal(device.profile?.name, 'edu');
     assert.equal(device.warnings.length, 2);
-    assert.match(device.warnings.join('\n'), /broken\.json.*no JSON[^]*"a b" is no name/);
+    assert.match(device.warnings.join('\n'), /broken\.json:1:2: [^]*"a b" is no name/);
   }
   await assert.rejects(openDevice('sim:edu', { profile: 'map' }), VfioError);
   await assert.rejects(openDevice('sim:edu', { profile: 'broken' }), /broken\.json/);
@@ -161,7 +159,7 @@ test('what of a profile does not fit the device is left out and told', async () 
     /config: the name is taken/,
     /region5/,
     /irq7/,
-    /a: region0\.BEYOND lies past the end of region0/,
+    /region0\.BEYOND: .*past the end of region0/,
     /BAD: offset/,
   ]) {
     assert.match(told, part);
@@ -197,4 +195,56 @@ test('a module that was changed is read anew', async () => {
   await new Promise((resolve) => setTimeout(resolve, 10));
   folder.write('again.mjs', "export default { title: 'second' };");
   assert.equal(await title(), 'second');
+});
+
+const svd = `<?xml version="1.0"?><device><name>chip</name><addressUnitBits>8</addressUnitBits><width>32</width><size>32</size><access>read-write</access>
+  <peripherals>
+    <peripheral><name>UART</name><baseAddress>0x40000000</baseAddress><registers>
+      <register><name>CTRL</name><addressOffset>0x0</addressOffset></register>
+      <register><name>DATA</name><addressOffset>0x4</addressOffset><readAction>modifyExternal</readAction></register>
+    </registers></peripheral>
+    <peripheral><name>TIMER</name><baseAddress>0x40000100</baseAddress><registers>
+      <register><name>COUNT</name><addressOffset>0x8</addressOffset></register>
+    </registers></peripheral>
+    <peripheral><name>FAR</name><baseAddress>0x50000000</baseAddress><registers>
+      <register><name>X</name><addressOffset>0x0</addressOffset></register>
+    </registers></peripheral>
+  </peripherals></device>`;
+
+test('a profile names a peripheral of a CMSIS-SVD file, or a window of the chip', async () => {
+  write('chip.svd', svd);
+  const places = async (registers: object): Promise<string[]> => {
+    const path = write('chip.json', { regions: { region0: 'mmio' }, registers: { file: 'chip.svd', ...registers } });
+    using device = await openDevice('sim:edu', { profile: path });
+    assert.deepEqual(device.warnings, []);
+    return device.registers.registers.map(
+      ({ space, path: name, offset }) => `${space}+0x${offset.toString(16)} ${name}`,
+    );
+  };
+  assert.deepEqual(await places({ peripheral: 'UART', at: 'mmio+0x1000' }), [
+    'region0+0x1000 CTRL',
+    'region0+0x1004 DATA',
+  ]);
+  assert.deepEqual(await places({ peripheral: 'TIMER', as: 'T0' }), ['region0+0x8 T0.COUNT']);
+  assert.deepEqual(await places({ base: '0x40000000' }), [
+    'region0+0x0 UART.CTRL',
+    'region0+0x4 UART.DATA',
+    'region0+0x108 TIMER.COUNT',
+  ]);
+  const path = write('chip.json', { registers: { file: 'chip.svd' } });
+  await assert.rejects(openDevice('sim:edu', { profile: path }), /3 peripherals: which is the device/);
+  write('chip.json', { registers: { file: 'nowhere.svd' } });
+  await assert.rejects(openDevice('sim:edu', { profile: path }), /nowhere\.svd/);
+  write('chip.json', { registers: { file: 'chip.svd', at: 'region0:4' } });
+  await assert.rejects(openDevice('sim:edu', { profile: path }), /registers\[0\]\.at: "region0:4" is no place/);
+});
+
+test('what a register of a file does when it is read is a caution like any other', async () => {
+  write('chip.svd', svd);
+  const path = write('chip.json', { registers: { file: 'chip.svd', peripheral: 'UART' } });
+  using device = await openDevice('sim:edu', { profile: path });
+  assert.deepEqual(
+    device.registers.cautionsIn('region0', 0, 0x100).map(({ start, end }) => [start, end]),
+    [[4, 8]],
+  );
 });

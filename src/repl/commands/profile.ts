@@ -16,6 +16,14 @@ import { WholeFile } from '../whole-file.js';
 
 type Fields = FieldsView['fields'];
 
+/** What is known of the device without touching it: also by the node of the device tree that it was said to be (dt use). */
+async function identityHere(device: Device): Promise<DeviceIdentity> {
+  const identity = await identityOf(device);
+  if (identity.compatible.length > 0) return identity;
+  const { attachmentOf } = await import('../../vfio/devicetree/attach.js');
+  return { ...identity, compatible: attachmentOf(device)?.node.property('compatible')?.strings ?? [] };
+}
+
 /** A field for each line, the label before the first; none where there are no lines. */
 function lines(label: string, values: readonly string[]): Fields {
   return values.map((value, nth) => ({ label: nth === 0 ? label : '', value }));
@@ -132,7 +140,7 @@ export const commands = [
     needs: 'device',
     examples: [{ line: 'profile', says: 'names, registers and cautions of this device', device: 'sim:sram' }],
     async run({ device }): Promise<View> {
-      const identity = await identityOf(device);
+      const identity = await identityHere(device);
       if (device.profile !== undefined) return inForce(device, device.profile, identity);
       const hints = identity.pci === undefined && identity.amba === undefined && identity.compatible.length === 0;
       return {
@@ -160,7 +168,7 @@ export const commands = [
     async run({ device }): Promise<View> {
       const { allProfiles, fitting } = await import('../../vfio/profile/catalog.js');
       const { profiles, problems } = await allProfiles();
-      const fit = device === undefined ? [] : fitting(profiles, await identityOf(device));
+      const fit = device === undefined ? [] : fitting(profiles, await identityHere(device));
       const stateOf = (known: KnownProfile): string => {
         if (device?.profile?.name === known.name && device.profile.file === known.file) return 'in force';
         return fit.includes(known) ? 'fits' : '';
@@ -225,7 +233,8 @@ export const commands = [
     group: 'registers',
     summary: 'put another profile in force, none, or again the one that fits',
     details:
-      'Without a name it is the one that fits what is known of the device. Of a device behind a socket that is its bus only: with --read-ids its ' +
+      'Without a name it is the one that fits what is known of the device, its node in the device tree included (dt use). Of a device behind a socket ' +
+      'that is its bus only: with --read-ids its ' +
       "ids are read, a PCI device's in config space, those of an AMBA device in the last words of its first region.",
     arguments: { profile: optional(profileName('the profile; by default the one that fits', ['none'])) },
     flags: { readIds: toggle('read the ids of the device, to find the profile that fits') },
@@ -245,9 +254,9 @@ export const commands = [
         const reads = flags.readIds ? 'read the ids, then ' : '';
         return { kind: 'text', lines: [`would ${reads}put ${profile ?? 'the profile that fits'} in force`] };
       }
-      if (flags.readIds) {
+      if (profile === undefined) {
         const { useFitting } = await import('../../vfio/profile/use.js');
-        await useFitting(device, readIdentity(device));
+        await useFitting(device, flags.readIds ? readIdentity(device) : await identityHere(device));
         session.namesChanged();
       } else await session.useProfile(device, profile);
       const { profile: now, profileWarnings } = device;
@@ -283,7 +292,7 @@ export const commands = [
     async run(context, { arguments: { file: path }, flags }): Promise<View> {
       const { device } = context;
       const { skeletonOf, moduleText, jsonText } = await import('../../vfio/profile/skeleton.js');
-      const skeleton = skeletonOf(device, await identityOf(device));
+      const skeleton = skeletonOf(device, await identityHere(device));
       if (path === undefined)
         return { kind: 'text', lines: moduleText(skeleton).trimEnd().split('\n'), data: skeleton.description };
       const extension = extname(path);

@@ -1,12 +1,10 @@
 import type { Device } from '../device.js';
 import { VfioError } from '../errors.js';
-import type { Region } from '../region.js';
 import type { Caution } from '../registers/caution.js';
-import { registerMapOf } from '../registers/map-format.js';
 import { numberOf } from '../registers/notation.js';
-import { type RegisterMap, registersIn } from '../registers/register-map.js';
-import type { CautionDescription, RegisterSource } from './description.js';
-import { isFile, type Profile } from './resolve.js';
+import type { CautionDescription } from './description.js';
+import { regionOf, shippedMap, writtenMap } from './map-of.js';
+import type { Profile } from './resolve.js';
 
 /** A profile in force on a device. */
 export interface AppliedProfile extends Profile {
@@ -43,19 +41,15 @@ export async function applyProfile(device: Device, profile: Profile): Promise<Ap
       for (const name of names) attempt(() => device.irqs.nameIrq(device.irqs.find(irq), name));
     }
     for (const { profile: of, isShipped, source } of profile.registers) {
-      const map = await mapOf(source, `profile ${of}`, device);
-      if (typeof map === 'string') {
-        problems.push(map);
+      const made = isShipped ? shippedMap(source, of, device) : await writtenMap(source, of, device);
+      if (typeof made === 'string') {
+        problems.push(made);
         continue;
       }
-      const { name, make } = map;
-      if (isShipped) device.registers.addLater(name, make);
-      else {
-        const made = make();
-        problems.push(...made.problems.map(({ where, why }) => `${where}: ${why}`), ...outside(made, device));
-        device.registers.add(made);
-      }
-      undo.push(() => device.registers.remove(name));
+      if ('make' in made) device.registers.addLater(made.name, made.make);
+      else device.registers.add(made.map);
+      problems.push(...made.problems);
+      undo.push(() => device.registers.remove(made.name));
     }
     const cautions = profile.cautions.flatMap((one) => {
       const found = cautionOf(one, device);
@@ -68,42 +62,6 @@ export async function applyProfile(device: Device, profile: Profile): Promise<Ap
     throw error;
   }
   return { ...profile, problems, withdraw };
-}
-
-/** A region by its name or an alias; text where the device has none. */
-function regionOf(device: Device, name: string): Region | string {
-  try {
-    return device.region(name);
-  } catch (error) {
-    if (error instanceof VfioError) return error.message;
-    throw error;
-  }
-}
-
-/** What makes the map; text where the device has no such region. */
-async function mapOf(
-  source: RegisterSource,
-  origin: string,
-  device: Device,
-): Promise<{ readonly name: string; make: () => RegisterMap } | string> {
-  if (isFile(source)) throw new VfioError({ kind: 'unsupported', operation: `read ${source.file}`, why: 'not yet' });
-  const region = regionOf(device, source.space ?? 'region0');
-  if (typeof region === 'string') return `${source.name}: ${region}`;
-  return { name: source.name, make: () => registerMapOf(source, { origin, space: region.name }) };
-}
-
-/** What a map says of places that the device does not have: it is not the map of this device, or of another revision. */
-function outside(map: RegisterMap, device: Device): string[] {
-  const beyond = [...registersIn(map.children)].filter(({ space, offset, width }) => {
-    const region = regionOf(device, space);
-    return typeof region === 'string' || offset + width / 8 > region.size;
-  });
-  const [first] = beyond;
-  if (first === undefined) return [];
-  const others = beyond.length === 1 ? '' : ` and ${beyond.length - 1} more`;
-  return [
-    `${map.name}: ${first.space}.${first.path}${others} lie${beyond.length === 1 ? 's' : ''} past the end of ${first.space}`,
-  ];
 }
 
 function cautionOf({ space, offset = 0, size, reason }: CautionDescription, device: Device): Caution | string {

@@ -41,10 +41,14 @@ export type RegisterSource = MapDescription | RegisterFile;
 export interface RegisterFile {
   /** A file of the own format (.json) or of CMSIS-SVD (.svd), as seen from the profile's folder. */
   readonly file: string;
-  /** Which peripheral of a CMSIS-SVD file; by default all of them. */
+  /** Which peripheral of a CMSIS-SVD file that has several. */
   readonly peripheral?: string;
-  /** Where its offset 0 is: 'region0', 'region0+0x1000'. */
+  /** Of a region that is a window of the chip's bus: the bus address at its start. All peripherals in the window are taken then. */
+  readonly base?: Numeric;
+  /** Where it goes: 'region0', 'region0+0x1000'; by default the space that the file says, else region0. */
   readonly at?: string;
+  /** What the map is called, and what all its registers begin with; by default the name in the file, and nothing. */
+  readonly as?: string;
 }
 
 /** What must not be read without being asked for. */

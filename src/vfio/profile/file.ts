@@ -1,12 +1,14 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { VfioError } from '../errors.js';
+import { withPlainFile } from '../plain-file.js';
+import { dataOf } from '../registers/map-text.js';
 import type { ProfileDescription } from './description.js';
-import { jsonError } from './json-error.js';
 
 /** Bytes of a profile, at the most. */
 const LARGEST = 16 * 2 ** 20;
+
+const reading = { most: LARGEST, operation: 'read profile' } as const;
 
 /** A profile as it was read from a file. */
 export interface ProfileFile {
@@ -21,7 +23,7 @@ export interface ProfileFile {
  */
 export async function readProfile(file: string): Promise<ProfileFile> {
   const path = resolve(file);
-  const data = extname(path) === '.mjs' ? await exported(path, file) : parsed(textOf(path, file), file);
+  const data = extname(path) === '.mjs' ? await exported(path, file) : parsed(path, file);
   const { checkProfile } = await import('./schema.js');
   const checked = checkProfile(data);
   if ('wrong' in checked) throw refusal(file, checked.wrong);
@@ -29,20 +31,17 @@ export async function readProfile(file: string): Promise<ProfileFile> {
   return { file: path, name: profile.name ?? basename(path, extname(path)), description: profile };
 }
 
-function parsed(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw refusal(file, `it is no JSON: ${jsonError(text, error)}`);
-  }
+function parsed(path: string, file: string): unknown {
+  const text = withPlainFile(path, reading, (_stamp, read) => read().toString('utf8'));
+  return dataOf(text, `read profile ${file}`, basename(file));
 }
 
 async function exported(path: string, file: string): Promise<unknown> {
   // The time makes it another module once the file has changed. What is no plain file would never end to be imported.
-  const { mtimeMs } = plainFile(path, file, ({ fd }) => fstatSync(fd));
+  const changed = withPlainFile(path, reading, (stamp) => stamp.changed);
   let module: { default?: unknown };
   try {
-    module = (await import(`${pathToFileURL(path).href}?${mtimeMs}`)) as { default?: unknown };
+    module = (await import(`${pathToFileURL(path).href}?${changed}`)) as { default?: unknown };
   } catch (error) {
     throw refusal(file, `its code fails: ${error instanceof Error ? error.message : String(error)}`, error);
   }
@@ -51,33 +50,14 @@ async function exported(path: string, file: string): Promise<unknown> {
   return module.default;
 }
 
-function textOf(path: string, file: string): string {
-  return plainFile(path, file, ({ fd, size }) => {
-    if (size > LARGEST) throw refusal(file, `its ${size} bytes are more than a profile has`);
-    return readFileSync(fd, 'utf8');
-  });
-}
-
-/** What `use` makes of the open file, if it is a plain one: a pipe could be waited on for ever, and /dev/zero has no end. */
-function plainFile<T>(path: string, file: string, use: (open: { fd: number; size: number }) => T): T {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const found = fstatSync(fd);
-    if (!found.isFile()) throw refusal(file, 'it is no plain file');
-    return use({ fd, size: found.size });
-  } catch (error) {
-    if (error instanceof VfioError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
-    throw refusal(file, code === 'ENOENT' ? 'there is no such file' : `it cannot be read: ${code}`);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
 function refusal(file: string, why: string, cause?: unknown): VfioError {
   return new VfioError(
-    { kind: 'absent', operation: `read profile ${file}`, why, hint: 'profile new FILE writes one to begin with' },
+    {
+      kind: 'unsupported',
+      operation: `read profile ${file}`,
+      why,
+      hint: 'profile new FILE writes one to begin with',
+    },
     cause === undefined ? {} : { cause },
   );
 }

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { nearest } from '../nearest.js';
 import { numberOf } from '../registers/notation.js';
 import type { ProfileDescription } from './description.js';
+import { placeShape } from './map-of.js';
 import { testOf } from './match.js';
 
 /** An object of which every key is known: one that is spelled wrong would be a caution that does not warn. */
@@ -67,7 +68,23 @@ const names = v.record(
 );
 
 const list = (of: string): string => `a list of ${of} is expected: [ ... ]`;
-const registerFile = known({ file: text, peripheral: v.optional(text), at: v.optional(text) });
+const registerFile = known({
+  file: text,
+  peripheral: v.optional(text),
+  base: v.optional(number),
+  at: v.optional(
+    v.pipe(
+      text,
+      v.regex(placeShape, ({ received }) => `${received} is no place: write "region0" or "region0+0x1000"`),
+    ),
+  ),
+  as: v.optional(
+    v.pipe(
+      text,
+      v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, ({ received }) => `${received} is no name: letters, digits and _`),
+    ),
+  ),
+});
 /** The map's own reader looks into it. */
 const map = v.looseObject(
   { name: v.unknown(), registers: v.array(v.unknown(), list('registers')) },
