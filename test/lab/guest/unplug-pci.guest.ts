@@ -37,7 +37,10 @@ for (const via of ['group', 'cdev'] as const) {
       tool.type('peek region0 0x0');
       tool.type('quit');
       const { code, stdout } = await tool.ended();
-      assert.match(stdout.slice(seen), new RegExp(`PCI device by ${via}[^]*region0\\+0x0: 0x010000ed`, 'i'));
+      assert.match(
+        stdout.slice(seen),
+        new RegExp(`PCI device by ${via}[^]*region0\\.ID \\(region0\\+0x0\\): 0x010000ed`, 'i'),
+      );
       assert.equal(code, 0);
     });
 
