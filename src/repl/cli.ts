@@ -18,8 +18,8 @@ export interface SessionRequest {
   readonly interactive: boolean;
   /** What stands behind `--`: $1, $2 and so on in every step. */
   readonly parameters: readonly string[];
-  /** The full screen in place of the prompt. */
-  readonly tui: boolean;
+  /** The full screen in place of the prompt; 'auto' only where the terminal can show one. */
+  readonly tui: 'never' | 'auto' | 'always';
   readonly json: boolean;
   readonly js: boolean;
   readonly readOnly: boolean;
@@ -55,7 +55,11 @@ const options = {
     says: 'run a script (.vfio, .mjs); may be given again',
   },
   interactive: { type: 'boolean', short: 'i', says: 'go on to the prompt afterwards' },
-  tui: { type: 'boolean', says: 'open the full screen: registers, memory, interrupts and mappings beside the prompt' },
+  tui: {
+    type: 'boolean',
+    value: 'auto',
+    says: 'open the full screen, the prompt among its panes; =auto: where the terminal can show it',
+  },
   json: { type: 'boolean', says: 'print each answer as one line of JSON' },
   js: { type: 'boolean', says: 'print the JavaScript that does the same, and do nothing' },
   'read-only': { type: 'boolean', says: 'refuse everything that changes the device' },
@@ -112,7 +116,8 @@ export function parseCommandLine(argv: readonly string[]): Request {
     const wantsValue = options[key].type === 'string';
     if (wantsValue && token.value === undefined)
       throw new UsageError(`${token.rawName} needs a value`, undefined, hintFor(key));
-    if (!wantsValue && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
+    const known = optionalValueOf(key);
+    if (!wantsValue && token.value !== undefined && token.value !== known) throw needlessValue(token.rawName, known);
     if (key === 'command') steps.push({ kind: 'command', line: token.value ?? '' });
     else if (key === 'script') steps.push({ kind: 'script', path: token.value ?? '' });
     else if (values.has(key) && wantsValue) throw new UsageError(`${token.rawName} is given twice`);
@@ -140,7 +145,7 @@ export function parseCommandLine(argv: readonly string[]): Request {
     steps,
     interactive: values.has('interactive'),
     parameters,
-    tui: values.has('tui'),
+    tui: !values.has('tui') ? 'never' : values.get('tui') === 'auto' ? 'auto' : 'always',
     json: values.has('json'),
     js: values.has('js'),
     readOnly: values.has('read-only'),
@@ -211,6 +216,17 @@ function unknownOption(name: string): UsageError {
   );
 }
 
+/** What a switch may be given as a value all the same. */
+function optionalValueOf(key: OptionKey): string | undefined {
+  const option = options[key];
+  return 'value' in option ? option.value : undefined;
+}
+
+function needlessValue(name: string, known: string | undefined): UsageError {
+  if (known === undefined) return new UsageError(`${name} takes no value`);
+  return new UsageError(`${name} takes no value but ${known}`, undefined, `${name}, or ${name}=${known}`);
+}
+
 function hintFor(key: OptionKey): string {
   const option = options[key];
   return 'label' in option ? `--${key} ${option.label}` : `--${key}`;
@@ -220,7 +236,8 @@ function hintFor(key: OptionKey): string {
 export function commandLineHelp(): string {
   const rows = optionKeys.map((key): [string, string] => {
     const option = options[key];
-    const long = 'label' in option ? `--${key} ${option.label}` : `--${key}`;
+    const value = 'value' in option ? `[=${option.value}]` : '';
+    const long = 'label' in option ? `--${key} ${option.label}` : `--${key}${value}`;
     return ['short' in option ? `-${option.short}, ${long}` : `    ${long}`, option.says];
   });
   const width = Math.max(...rows.map(([left]) => left.length));

@@ -80,11 +80,13 @@ class Front {
   }
 
   async run(): Promise<number> {
-    if (this.#request.tui && (!isatty(0) || !isatty(1) || process.env['TERM'] === 'dumb')) {
-      const why = isatty(0) && isatty(1) ? 'this one says that it has no cursor to move (TERM=dumb)' : 'this is none';
+    const whyNoScreen = this.#request.tui === 'never' ? undefined : this.#whyNoScreen;
+    if (this.#request.tui === 'always' && whyNoScreen !== undefined) {
       const hint = 'leave --tui out: the prompt takes any terminal, and a script none';
-      return this.#fail(new UsageError(`--tui needs a terminal, and ${why}`, undefined, hint));
+      return this.#fail(new UsageError(`--tui needs a terminal, and ${whyNoScreen}`, undefined, hint));
     }
+    const screen = this.#request.tui !== 'never' && whyNoScreen === undefined;
+    if (whyNoScreen !== undefined && isatty(0) && isatty(1)) this.output.notice(`no full screen: ${whyNoScreen}`);
     const { device, steps, via, profile } = this.#request;
     if (device !== undefined) {
       try {
@@ -102,7 +104,7 @@ class Front {
       if (profile !== undefined) this.output.notice('--profile does nothing without a DEVICE');
     }
     const atTerminal = isatty(0);
-    const prompts = this.#request.interactive || this.#request.tui || (steps.length === 0 && atTerminal);
+    const prompts = this.#request.interactive || screen || (steps.length === 0 && atTerminal);
     const sources: Source[] =
       steps.length === 0 && !prompts
         ? [{ name: 'standard input', run: () => this.#runStandardInput() }]
@@ -111,7 +113,7 @@ class Front {
             run: () => this.#runStep(step),
           }));
     if (!(await this.#runSources(sources))) return this.#code;
-    if (this.#request.tui) {
+    if (screen) {
       await this.#runScreen();
       return exitCodes.done;
     }
@@ -147,6 +149,14 @@ class Front {
   async #each(sources: readonly Source[], run: (source: Source) => Promise<boolean>): Promise<boolean> {
     for (const source of sources) if (!(await run(source)) || this.session.quitting) return false;
     return true;
+  }
+
+  /** Why there can be no full screen here. */
+  get #whyNoScreen(): string | undefined {
+    if (!isatty(0) || !isatty(1)) return 'this is none';
+    const { TERM: term = '' } = process.env;
+    if (term === 'dumb') return 'this one says that it has no cursor to move (TERM=dumb)';
+    return term === '' ? 'nothing says what this one can do (TERM is not set)' : undefined;
   }
 
   async #runScreen(): Promise<void> {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { before, test, type TestContext } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as api from '../../src/vfio/index.js';
 import { bundle } from '../../tools/bundle.js';
+import { TerminalCapture } from '../../tools/terminal-capture.js';
 
 const folder = fileURLToPath(new URL('../../bundle', import.meta.url));
 const main = join(folder, 'main.js');
@@ -38,6 +40,44 @@ test('what starts first waits for nothing else', () => {
       file,
     );
   }
+});
+
+/** Runs what `npm start` does on a terminal, up to where `found` is true of what stands there. */
+async function started(t: TestContext, env: Record<string, string>, found: (text: string) => boolean): Promise<void> {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { start: string } };
+  const home = mkdtempSync(join(tmpdir(), 'vfiodbg-start-'));
+  const capture = new TerminalCapture(['/bin/sh', '-c', scripts.start], {
+    columns: 80,
+    rows: 24,
+    env: { ...process.env, HOME: home, ...env },
+  });
+  t.after(() => {
+    capture.close();
+    rmSync(home, { recursive: true });
+  });
+  await capture.until(found);
+}
+
+test('npm start opens the full screen on the simulated edu', async (t) => {
+  await started(
+    t,
+    { TERM: 'xterm-256color' },
+    (text) => text.includes('┌─ F1 registers') && text.includes('sim:edu region0>'),
+  );
+});
+
+test('npm start opens the prompt where a terminal has no cursor to move, and says why', async (t) => {
+  await started(
+    t,
+    { TERM: 'dumb' },
+    (text) => /no full screen: .*TERM=dumb/.test(text) && text.includes('sim:edu region0>') && !text.includes('┌'),
+  );
+});
+
+test('npm start takes commands from a pipe', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { start: string } };
+  const said = execFileSync('/bin/sh', ['-c', scripts.start], { input: 'peek region0 0x0\n', encoding: 'utf8' });
+  assert.equal(said, 'region0.ID (region0+0x0): 0x010000ed\n');
 });
 
 test('each thread is one file, and the API is that of the sources', async () => {

@@ -19,7 +19,7 @@ test('no word at all is a prompt without a device', () => {
     device: undefined,
     steps: [],
     interactive: false,
-    tui: false,
+    tui: 'never',
     parameters: [],
     json: false,
     js: false,
@@ -47,6 +47,17 @@ test('a report is asked for by --tap, --junit or both', () => {
   assert.deepEqual(request.kind === 'session' && request.report, { tap: true, junit: 'a.xml', bail: true });
 });
 
+test('--tui opens the full screen; --tui=auto only where there can be one', () => {
+  const tui = (...words: string[]): unknown => {
+    const request = parseCommandLine(words);
+    return request.kind === 'session' && request.tui;
+  };
+  assert.equal(tui('--tui', 'sim:edu'), 'always');
+  assert.equal(tui('--tui=auto', 'sim:edu'), 'auto');
+  assert.throws(() => tui('--tui=yes', 'sim:edu'), /takes no value but auto/);
+  assert.throws(() => tui('--json=yes', 'sim:edu'), /takes no value$/);
+});
+
 test('every switch arrives', () => {
   const request = parseCommandLine(
     '-i -n -k --json --js --read-only --no-color --via cdev --dtb board.dtb --timeout 250ms --profile ./mine.json 0000:01:00.0'.split(
@@ -58,7 +69,7 @@ test('every switch arrives', () => {
     device: '0000:01:00.0',
     steps: [],
     interactive: true,
-    tui: false,
+    tui: 'never',
     parameters: [],
     json: true,
     js: true,

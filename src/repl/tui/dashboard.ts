@@ -166,6 +166,7 @@ export class Dashboard implements PaneSetHost {
     const layout = this.#layOut();
     this.#placed = layout.panes;
     this.#screen.draw(this.#frame(layout));
+    this.#set.refresher.seen();
   }
 
   #frame(layout: Layout): Frame {

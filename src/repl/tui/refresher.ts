@@ -10,6 +10,8 @@ const SHARE = 0.5;
 export class Refresher {
   readonly #visible: (pane: Pane) => boolean;
   readonly #timers = new Map<Pane, NodeJS.Timeout>();
+  /** Panes whose turn has passed while they were hidden. */
+  readonly #passed = new Set<Pane>();
   #halted = false;
 
   constructor(visible: (pane: Pane) => boolean) {
@@ -23,6 +25,17 @@ export class Refresher {
   remove(pane: Pane): void {
     clearTimeout(this.#timers.get(pane));
     this.#timers.delete(pane);
+    this.#passed.delete(pane);
+  }
+
+  /** Other panes are in sight: what was not looked at for being hidden is now, at once. */
+  seen(): void {
+    for (const pane of this.#passed) {
+      if (!this.#visible(pane)) continue;
+      this.#passed.delete(pane);
+      clearTimeout(this.#timers.get(pane));
+      this.#after(pane, 0);
+    }
   }
 
   /** While the screen is not this program's (Ctrl-Z), nobody looks. */
@@ -46,7 +59,8 @@ export class Refresher {
     const { every } = pane;
     if (every === undefined) return;
     const begun = performance.now();
-    if (!this.#halted && this.#visible(pane)) await pane.refresh();
+    if (!this.#visible(pane)) this.#passed.add(pane);
+    else if (!this.#halted) await pane.refresh();
     const took = performance.now() - begun;
     pane.slow = took > every * SHARE ? took : undefined;
     if (this.#timers.has(pane)) this.#after(pane, Math.max(every - took, took / SHARE - took, 1));

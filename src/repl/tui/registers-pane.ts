@@ -21,6 +21,8 @@ interface Seen {
   readonly value?: bigint;
   /** Why there is no value. */
   readonly reason?: string;
+  /** It was to be read, and that failed. */
+  readonly failed?: true;
   /** Looks since the value was another one. */
   readonly age: number;
 }
@@ -101,17 +103,20 @@ export class RegistersPane extends Pane {
 
   /** Reads what is in sight, as far as reading has no effect. */
   override refresh(): void {
-    const { registers } = this.#session;
-    if (this.#tree.take(registers)) {
-      this.#seen.clear();
-      this.#chosen = 0;
-      this.#field = 0;
-    }
+    this.#follow();
     const { first, rows } = this.#window;
     for (const { node } of this.#tree.rows.slice(first, first + rows)) {
       if (node.kind === 'register') this.#seen.set(keyOf(node), this.#take(node));
     }
     this.host.redraw();
+  }
+
+  /** Takes the maps as they are now: another device, or another file. */
+  #follow(): void {
+    if (!this.#tree.take(this.#session.registers)) return;
+    this.#seen.clear();
+    this.#chosen = 0;
+    this.#field = 0;
   }
 
   #take(register: Register): Seen {
@@ -125,12 +130,13 @@ export class RegistersPane extends Pane {
       const changed = before?.value !== undefined && before.value !== value;
       return { value, age: changed ? 0 : (before?.age ?? FRESH) + 1 };
     } catch (error) {
-      if (error instanceof VfioError) return { reason: reasonOf(error), age: FRESH };
+      if (error instanceof VfioError) return { reason: reasonOf(error), failed: true, age: FRESH };
       throw error;
     }
   }
 
   override lines(size: Size): readonly Line[] {
+    this.#follow();
     const { rows } = this.#tree;
     if (rows.length === 0) {
       this.#window = { first: 0, rows: size.rows };
@@ -216,7 +222,7 @@ export class RegistersPane extends Pane {
 
 function valueSpans({ width }: Register, seen: Seen | undefined): Line {
   if (seen === undefined) return [];
-  if (seen.value === undefined) return [{ text: escape(seen.reason ?? ''), role: 'fault' }];
+  if (seen.value === undefined) return [{ text: escape(seen.reason ?? ''), role: seen.failed ? 'fault' : 'dim' }];
   const text = hexValue(seen.value, width);
   return seen.age < FRESH ? [{ text: `${text} *`, role: 'changed' }] : [{ text, role: 'value' }];
 }
