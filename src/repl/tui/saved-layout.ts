@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { VfioError } from '../../vfio/errors.js';
+import { makeFolder } from '../../vfio/folder.js';
 import { fileError } from '../file-error.js';
 import { UsageError } from '../usage-error.js';
 import { type PaneSpec, paneSpec } from './pane-spec.js';
@@ -33,7 +34,7 @@ function fileOf(name: string): string {
 export function saveLayout(name: string, panes: readonly PaneSpec[]): string {
   const file = fileOf(name);
   try {
-    mkdirSync(folder(), { recursive: true, mode: 0o700 });
+    makeFolder(folder(), 0o700);
     // A layout that is half written would be worse than the one before.
     writeFileSync(`${file}.new`, `${JSON.stringify({ format: 'vfiodbg-layout', version: 1, panes }, null, 2)}\n`);
     renameSync(`${file}.new`, file);

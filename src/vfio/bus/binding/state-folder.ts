@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { VfioError } from '../../errors.js';
+import { makeFolder } from '../../folder.js';
 
 /** Where what was done is kept. The second is for machines whose root is read only; it lasts as long as sysfs does. */
 const folders = ['/var/lib/vfiodbg', '/run/vfiodbg'] as const;
@@ -33,7 +34,7 @@ function isWritable(folder: string): boolean {
 /** Makes the folder. Others may read what is in it, so that they can be told how things are. Throws VfioError. */
 export function makeStateFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    makeFolder(folder, 0o755);
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw stateError('write to', folder, error);

@@ -1,18 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, lstatSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../../folder.js';
 import type { FieldDescription, WriteConstraint } from '../register-map.js';
 import type { Sketch } from '../sketch.js';
 import type { FileStamp } from '../../plain-file.js';
@@ -81,7 +72,7 @@ export class SvdCache {
 
   keep(path: string, stamp: FileStamp, { device, registers }: SvdContents): void {
     try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      makeFolder(this.#folder, 0o700);
       if (!this.#isOurs()) return;
       const lines = registers.map((sketches) => Buffer.from(`${JSON.stringify(sketches, plain)}\n`));
       const lengths = lines.map(({ length }) => length);
