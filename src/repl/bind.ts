@@ -1,6 +1,6 @@
 import { type Argument, combine, type Parsed } from './arguments/argument.js';
 import { Words } from './arguments/words.js';
-import { type Command, type FlagSpecs, flagName, type Input, isToggle } from './command.js';
+import { type Command, type Effect, type FlagSpecs, flagName, type Input, isToggle, tellsOnly } from './command.js';
 import { shapeOf } from './command-shape.js';
 import type { Names } from './environment.js';
 import { parseExpression } from './expression.js';
@@ -31,6 +31,8 @@ export type Bound =
       readonly statement: CommandStatement;
       readonly input: Parsed<AnyInput>;
       readonly common: CommonFlags;
+      /** The command's, or none where a flag says so (Toggle.tells). */
+      readonly effect: Effect;
     }
   | { readonly kind: 'assignment'; readonly statement: AssignmentStatement; readonly value: Parsed<bigint> };
 
@@ -70,7 +72,8 @@ export function bind(line: string, statement: Statement, names: Names): Bound {
     for (let index = 0; index < flagKeys.length; index += 1) set[flagKeys[index] ?? ''] = values[keys.length + index];
     return { arguments: given, flags: set, width };
   });
-  return { kind: 'command', statement, input, common };
+  const tells = flags.size > 0 && flagKeys.some((key) => flags.has(key) && tellsOnly(command.flags[key]));
+  return { kind: 'command', statement, input, common, effect: tells ? 'none' : command.effect };
 }
 
 function parseArgument(words: Words, argument: Argument<unknown>, command: Command): Parsed<unknown> {

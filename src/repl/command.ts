@@ -142,3 +142,8 @@ export function flagName(key: string): string {
 export function isToggle(flag: Argument<unknown> | Toggle): flag is Toggle {
   return 'toggle' in flag;
 }
+
+/** Whether a command that is given this flag touches no device. */
+export function tellsOnly(flag: Argument<unknown> | Toggle | undefined): boolean {
+  return flag !== undefined && isToggle(flag) && flag.tells === true;
+}

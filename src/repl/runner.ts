@@ -1,7 +1,7 @@
 import { VfioError } from '../vfio/errors.js';
 import type { View } from '../views/view.js';
 import { valueOf } from './arguments/argument.js';
-import type { Answer, Command } from './command.js';
+import { type Answer, type Command, tellsOnly } from './command.js';
 import { checkName, isAnswer, report } from './check.js';
 import { DryRun, isAbort } from './dry-run.js';
 import { Interrupted, UnknownInDryRun } from './interrupted.js';
@@ -9,7 +9,7 @@ import { type AnyInput, type Bound, bind } from './bind.js';
 import { type BlockHost, type BlockOptions, BlockRun } from './block-run.js';
 import type { Given } from './lexer.js';
 import { nesting } from './nesting.js';
-import { type ParsedLine, parseLine, type Statement } from './parser.js';
+import { type CommandStatement, type ParsedLine, parseLine, type Statement } from './parser.js';
 import { compile, type Program } from './program.js';
 import { Running } from './running.js';
 import type { Session } from './session.js';
@@ -232,7 +232,7 @@ export class Runner implements BlockHost {
     let done: void | Promise<void>;
     let begun = false;
     try {
-      if (statement.kind === 'command') this.#admit(statement.command);
+      if (statement.kind === 'command') this.#admit(prepared, index, statement);
       const bound = this.#boundTo(prepared, index, statement);
       session.device?.journal.note('command', source);
       begun = true;
@@ -264,9 +264,14 @@ export class Runner implements BlockHost {
   }
 
   /** Throws where the command needs what is not there, or changes what must not be changed. */
-  #admit({ name, needs, effect }: Command): void {
+  #admit(prepared: Prepared, index: number, statement: CommandStatement): void {
+    const { name, needs, effect, flags } = statement.command;
     if (needs === 'device') this.#session.requireDevice();
     if (effect === 'none' || effect === 'read' || !this.#session.options.get('readonly')) return;
+    if (Object.values(flags).some(tellsOnly)) {
+      const bound = this.#boundTo(prepared, index, statement);
+      if (bound.kind === 'command' && bound.effect === 'none') return;
+    }
     throw new VfioError({
       kind: 'readonly',
       operation: name,
@@ -297,15 +302,15 @@ export class Runner implements BlockHost {
   }
 
   #runCommand(bound: Bound & { kind: 'command' }): void | Promise<void> {
-    const { statement, common } = bound;
+    const { statement, common, effect } = bound;
     const { command } = statement;
     const { options } = this.#session;
     const dryRun = common.dryRun || options.get('dryrun');
     // With the option on, only what has no effect is run for want of JavaScript: opening a device, choosing a space.
-    if (common.js || (options.get('js') && (command.toJs !== undefined || command.effect !== 'none')))
+    if (common.js || (options.get('js') && (command.toJs !== undefined || effect !== 'none')))
       return this.#showJs(bound);
     if (dryRun && command.plans === false) throw cannotPlan(command);
-    if (dryRun && command.effect !== 'none') return this.#plan(bound);
+    if (dryRun && effect !== 'none') return this.#plan(bound);
     // What has no effect of its own may run others: they are dry as well.
     if (common.dryRun && !options.get('dryrun')) return this.#dry(bound);
     return this.#runFor(bound);

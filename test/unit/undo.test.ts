@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { commandModules } from '../../src/repl/commands/index.js';
 import { Registry } from '../../src/repl/registry.js';
 import { Session } from '../../src/repl/session.js';
+import { UsageError } from '../../src/repl/usage-error.js';
 import type { Device } from '../../src/vfio/device.js';
 import { VfioError } from '../../src/vfio/errors.js';
 import { KeptOutput } from './session-fixture.js';
@@ -153,4 +154,16 @@ test('entries that left the journal unseen are no ground to write on', async (t)
   assert.match(await refused('undo'), /nothing was written/);
   await run('poke RW 6');
   assert.match(await refused('undo'), /had not been read/);
+});
+
+test('--list tells what could be taken back where nothing may be, and in a dry run', async (t) => {
+  const { run, session, refused } = await bench(t);
+  await run('set CTRL EN=1');
+  const told = await run('undo --list');
+  assert.match(told.text, /region1\.CTRL +0x00000409 +0x00000408 +set CTRL EN=1/);
+  assert.deepEqual((await run('undo --list -n')).text, told.text);
+  session.options.set('readonly', true);
+  assert.deepEqual(await run('undo --list'), { text: told.text, accesses: [] });
+  assert.equal(await refused('undo'), 'the session is read-only');
+  await assert.rejects(run("undo '--list'"), UsageError, 'a word in quotes is no flag');
 });

@@ -78,8 +78,10 @@ export function valueOf<T>(parsed: Parsed<T>, environment: Environment): T {
 export interface Toggle {
   readonly toggle: true;
   readonly summary: string;
+  /** With it, the command only tells something: it touches no device, whatever its effect is without. */
+  readonly tells?: boolean;
 }
 
-export function toggle(summary: string): Toggle {
-  return { toggle: true, summary };
+export function toggle(summary: string, { tells = false }: { readonly tells?: boolean } = {}): Toggle {
+  return { toggle: true, summary, ...(tells && { tells }) };
 }

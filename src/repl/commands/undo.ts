@@ -93,7 +93,7 @@ export const commands = [
       'refused with the reason. Memory in DMA buffers is taken back too. --list shows the last writes and touches nothing.',
     arguments: { count: defaulted(integer('how many writes', { least: 1 }), 1) },
     flags: {
-      list: toggle('show the last writes, and what would take them back'),
+      list: toggle('show the last writes, and what would take them back', { tells: true }),
       force: toggle('take places that no map describes for memory'),
     },
     effect: 'write',
