@@ -1,4 +1,5 @@
 import type { Device } from '../vfio/device.js';
+import type { Space } from '../vfio/space.js';
 import type { Width } from '../vfio/width.js';
 import type { View } from '../views/view.js';
 import { type Argument, optional, type Toggle } from './arguments/argument.js';
@@ -48,6 +49,8 @@ export interface Context<N extends Need = Need> {
   readonly device: N extends 'device' ? Device : Device | undefined;
   /** Aborted by Ctrl-C, and when the session ends. */
   readonly signal: AbortSignal;
+  /** A space by its name, as the command may have it: a pane's cannot be written, and refuses reads that have an effect. */
+  space(name: string): Space | undefined;
   /** Lets the event loop run (Ctrl-C, notices) and throws where the command was interrupted. For loops: every few ms. */
   breathe(): Promise<void>;
   /** Only what would happen is wanted (-n). Accesses, mappings and resets of the device are held back by its gate; files are not. */
@@ -102,7 +105,10 @@ export interface Declaration<A extends ArgumentSpecs, F extends FlagSpecs, N ext
   readonly timing?: Timing;
   /** It is a word of blocks, which takes no flags and does not run by itself. */
   readonly control?: Control;
-  /** Answers at once with one View and changes nothing, neither of the device nor of the session: a pane can show it again and again. */
+  /**
+   * Answers at once with one View and changes nothing, neither of the device nor of the session: a pane can show it again and again. It reads
+   * the device, if at all, through the spaces of its arguments and of its context, where what a read would change is refused.
+   */
   readonly looks?: boolean;
   readonly examples: readonly [Example, ...Example[]];
   run(context: Context<N>, input: Input<A, F>): Answer;

@@ -1,4 +1,5 @@
 import type { Device } from '../vfio/device.js';
+import type { Space } from '../vfio/space.js';
 import type { View } from '../views/view.js';
 import type { Context } from './command.js';
 import { Interrupted, UnknownInDryRun } from './interrupted.js';
@@ -30,6 +31,10 @@ export class Running implements Context {
     const { device } = this.session;
     if (device === undefined) throw new Error('the command did not declare that it needs a device');
     return device;
+  }
+
+  space(name: string): Space | undefined {
+    return this.session.space(name);
   }
 
   needValues(): void {

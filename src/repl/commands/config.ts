@@ -19,8 +19,10 @@ export const commands = [
     needs: 'device',
     looks: true,
     examples: [{ line: 'config', says: 'what lspci -vv would tell', device: 'sim:edu' }],
-    run({ device }): View {
-      const { config } = device;
+    run(context): View {
+      const { device } = context;
+      // Another device may have a region of that name.
+      const config = device.config && context.space(device.config.name);
       if (!config) {
         throw new VfioError({
           kind: 'unsupported',

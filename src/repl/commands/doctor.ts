@@ -20,6 +20,7 @@ export const commands = [
     flags: { all: toggle('show what does not apply as well, and the files that each check looked at') },
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       { line: 'doctor sim:edu', says: 'what a simulated device needs' },
       { line: 'doctor 0000:01:00.0', says: 'what is in the way of a PCI device', untested: 'needs that device' },

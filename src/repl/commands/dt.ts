@@ -152,6 +152,7 @@ export const commands = [
     flags: { dtb, whole: toggle('show long values in full') },
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       {
         line: 'dt',
@@ -178,6 +179,7 @@ export const commands = [
     flags: { dtb, depth: optional(integer('levels below it', { label: 'N', most: 64 })) },
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [{ line: 'dt tree --dtb scripts/pl031.dtb', says: 'every node of a blob' }],
     async run(context: Context, { arguments: { node }, flags }): Promise<View> {
       const { session } = context;

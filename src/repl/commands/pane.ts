@@ -58,7 +58,7 @@ export const commands = [
     group: 'session',
     summary: 'show what a command answers in a pane of the full screen, again and again',
     details:
-      'The command is one that only looks, in quotes: dump, peek, reg, info, irq, log, maps. What a read would change is refused. ' +
+      'The command is one that only looks, in quotes: dump, peek, reg, decode, info, irq, log, maps, doctor. What a read would change is refused. ' +
       'registers, memory, interrupts and iommu bring those panes back. A pane that is out of sight is not looked at.',
     arguments: { line: text('the command line', 'LINE') },
     flags: { every: optional(duration(period)), name: optional(text('what the pane is called', 'NAME')) },

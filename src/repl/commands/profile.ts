@@ -138,6 +138,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'device',
+    looks: true,
     examples: [{ line: 'profile', says: 'names, registers and cautions of this device', device: 'sim:sram' }],
     async run({ device }): Promise<View> {
       const identity = await identityHere(device);
@@ -162,6 +163,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       { line: 'profile list', says: "the user's profiles, then those that ship with the tool", device: 'sim:edu' },
     ],
@@ -217,6 +219,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       { line: 'profile show nvme', says: 'what it is for and what it brings' },
       { line: 'profile show pl011', says: 'its cautions among it: reading UARTDR takes a character' },

@@ -23,15 +23,15 @@ interface ReadOptions {
 
 /** Reads one register by one access, if that is harmless or forced. */
 function readRegister(
-  { device }: Context<'device'>,
+  context: Context<'device'>,
   register: Register,
   history: History,
   options: ReadOptions,
 ): RegisterView {
   const { space: name, offset, width } = register;
-  const harm = whyUnread(device.registers, { ...register, register });
+  const harm = whyUnread(context.device.registers, { ...register, register });
   if (harm !== undefined && !options.force) return missingView(register, 'skipped', harm);
-  const space = device.findSpace(name);
+  const space = context.space(name);
   if (space === undefined) return missingView(register, 'fault', `the device has no ${name}`);
   try {
     const last = history.lastSeen(space.name, offset, width);
@@ -76,6 +76,7 @@ export const commands = [
     },
     effect: 'read',
     needs: 'device',
+    looks: true,
     examples: [
       { line: 'reg CTRL', says: 'one register, with its fields', device: 'sim:sram' },
       { line: 'reg region1.R?? --brief', says: 'registers by a pattern, a line each', device: 'sim:sram' },
@@ -173,6 +174,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [{ line: 'decode region1.CTRL 0x429', says: 'what the bits of 0x429 mean', device: 'sim:sram' }],
     run(_context, { arguments: { register, value: word } }): View {
       if (word >> BigInt(register.width) !== 0n)

@@ -39,6 +39,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [{ line: 'regs', says: 'the maps of the current device', device: 'sim:edu' }],
     run: ({ session }) => mapsView(session.registers.maps),
   }),
@@ -101,6 +102,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       {
         line: 'regs peripherals nrf52840.svd *UART*',
@@ -133,6 +135,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       { line: 'regs list', says: 'every register', device: 'sim:edu' },
       { line: 'regs list DMA_*', says: 'those that fit a pattern', device: 'sim:edu' },
@@ -153,6 +156,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [{ line: 'regs search dma', says: 'what has to do with DMA', device: 'sim:edu' }],
     run: ({ session }, { arguments: { words } }) => searchView(session.registers.registers, words, MOST_FOUND),
   }),
@@ -165,6 +169,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [{ line: 'regs show DMA_CMD', says: 'its fields, their values and effects', device: 'sim:edu' }],
     run({ session }, { arguments: { register } }): View {
       const map = session.registers.maps.find(({ children }) => [...registersIn(children)].includes(register));
@@ -264,6 +269,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [{ line: 'regs problems', says: 'everything that is wrong with the maps', device: 'sim:edu' }],
     run(context, { arguments: { map: name } }): View {
       const maps = name === undefined ? context.session.registers.maps : [mapOf(context, name)];

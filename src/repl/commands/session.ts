@@ -16,6 +16,7 @@ export const commands = [
     flags: {},
     effect: 'none',
     needs: 'nothing',
+    looks: true,
     examples: [
       { line: 'help peek', says: 'what peek takes, with examples' },
       { line: 'help language', says: 'locations, counts, values' },

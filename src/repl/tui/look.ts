@@ -1,3 +1,4 @@
+import type { Space } from '../../vfio/space.js';
 import type { View } from '../../views/view.js';
 import { valueOf } from '../arguments/argument.js';
 import { bind } from '../bind.js';
@@ -5,7 +6,7 @@ import { parseLine, type Statement } from '../parser.js';
 import { Running } from '../running.js';
 import type { Session } from '../session.js';
 import type { LookingNames } from './looking-names.js';
-import { UsageError } from '../usage-error.js';
+import { ExpectationError, UsageError } from '../usage-error.js';
 
 /**
  * A line that is run again and again to be shown: its command answers at once and changes nothing (Declaration.looks), what it reads has no
@@ -38,13 +39,17 @@ export class Look {
     if ('force' in input.flags && input.flags['force'] === true) {
       throw new UsageError('a pane does not read by force', undefined, 'leave --force out');
     }
+    if ('follow' in input.flags && input.flags['follow'] === true) throw this.#refused();
     const { last } = session;
     this.#names.tally.beginRound();
-    const running = new Running(session, false);
+    const running = new LookingRun(session, this.#names);
     try {
       const answer = await statement.command.run(running, input);
-      if (answer === undefined || Symbol.asyncIterator in answer) throw this.#refused();
-      return answer;
+      if (answer === undefined) throw this.#refused();
+      if (!(Symbol.asyncIterator in answer)) return answer;
+      // What comes in pieces is more than a pane holds; what has no effect may be one piece, and fail behind it.
+      if (statement.command.effect !== 'none') throw this.#refused();
+      return await only(answer, () => this.#refused());
     } finally {
       session.last = last;
     }
@@ -72,4 +77,34 @@ export class Look {
       'peek, dump, info, irq, log and maps are, for instance',
     );
   }
+}
+
+/** A command that runs in a pane. */
+class LookingRun extends Running {
+  readonly #names: LookingNames;
+
+  constructor(session: Session, names: LookingNames) {
+    super(session, false);
+    this.#names = names;
+  }
+
+  override space(name: string): Space | undefined {
+    return this.#names.space(name);
+  }
+}
+
+/** The one view that `answer` has, with the check behind it that it failed, if so. Throws what `more` makes where there is a second one. */
+async function only(answer: AsyncIterable<View>, more: () => UsageError): Promise<View> {
+  let found: View | undefined;
+  try {
+    for await (const view of answer) {
+      if (found !== undefined) throw more();
+      found = view;
+    }
+  } catch (error) {
+    if (found === undefined || !(error instanceof ExpectationError)) throw error;
+    return { kind: 'all', views: [found, { kind: 'text', lines: [[{ text: error.message, role: 'fault' }]] }] };
+  }
+  if (found === undefined) throw more();
+  return found;
 }
