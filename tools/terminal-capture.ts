@@ -45,7 +45,8 @@ export class TerminalCapture {
       });
     }
     const [file, ...args] = command;
-    this.#pty = spawn(file, args, { name: env['TERM'] ?? 'xterm-256color', cols: columns, rows, env });
+    const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+    this.#pty = spawn(file, args, { name: env['TERM'] ?? 'xterm-256color', cols: columns, rows, env: present });
     this.#pty.onData((data) => this.#xterm.write(data, () => this.#changed?.()));
   }
 

@@ -123,12 +123,12 @@ function drawnOf({ look, column, text }: Run, row: number): string[] {
 }
 
 /** The words of a run, each fitted to its cells. Single blanks stay within. */
-function lettersOf({ look, column, text }: Run, row: number): string[] {
+function lettersOf({ look, column, columns, text }: Run, row: number): string[] {
   const drawn = new RegExp(`[${Object.keys(frames).join('')}${bars}]`, 'g');
   return [...text.replace(drawn, ' ').matchAll(/\S+(?: \S+)*/g)].map((found) => {
     const { x, y } = cornerOf(column + found.index, row);
     const weight = look.bold ? ' font-weight="bold"' : '';
-    const length = `textLength="${found[0].length * CELL.width}" lengthAdjust="spacingAndGlyphs"`;
+    const length = `textLength="${(found[0].length === text.length ? columns : found[0].length) * CELL.width}" lengthAdjust="spacingAndGlyphs"`;
     return `<text x="${x}" y="${y + BASELINE}" ${length} fill="${look.ink}"${weight}>${escaped(found[0])}</text>`;
   });
 }

@@ -7,6 +7,7 @@ import { spawn } from '@lydell/node-pty';
 import { commandModules } from '../../src/repl/commands/index.js';
 import { referenceMarkdown } from '../../src/repl/reference.js';
 import { Registry } from '../../src/repl/registry.js';
+import { keyTable } from '../../src/repl/tui/key-help.js';
 
 const readmePath = 'README.md';
 const readme = readFileSync(readmePath, 'utf8');
@@ -63,13 +64,23 @@ test("README's first session can be repeated word for word at a terminal", { tim
   }
 });
 
-test("README's table of commands is what the declarations make of it", async () => {
-  const made = referenceMarkdown(await new Registry(commandModules).loadAll());
-  const [before = '', rest = ''] = readme.split(/(?<=<!-- commands: [^\n]*-->\n)/);
-  const after = rest.slice(rest.indexOf('<!-- end of commands -->'));
-  const wanted = `${before}\n${made}\n${after}`;
+/** Holds what README has between the marks of `part` to be `made`. */
+function assertPart(part: string, made: string): void {
+  const now = readFileSync(readmePath, 'utf8');
+  const [before = '', rest = ''] = now.split(new RegExp(`(?<=<!-- ${part}: [^\\n]*-->\\n)`));
+  const end = rest.indexOf(`<!-- end of ${part} -->`);
+  assert.ok(end >= 0, part);
+  const wanted = `${before}\n${made}\n${rest.slice(end)}`;
   if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(readmePath, wanted);
-  else assert.equal(readme, wanted, 'UPDATE_GOLDEN=1 npm test rewrites it');
+  else assert.equal(now, wanted, 'UPDATE_GOLDEN=1 npm test rewrites it');
+}
+
+test("README's table of commands is what the declarations make of it", async () => {
+  assertPart('commands', referenceMarkdown(await new Registry(commandModules).loadAll()));
+});
+
+test("README's table of keys is what the bindings make of it", () => {
+  assertPart('keys', `${keyTable()}\n`);
 });
 
 test('every script that ships is in README', () => {

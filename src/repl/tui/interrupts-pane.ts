@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Irq } from '../../vfio/irq.js';
 import { monotonicNs } from '../../vfio/journal.js';
 import { escape } from '../../views/escape.js';
-import { type Line, lineText } from '../../views/line.js';
+import { type Line, lineText, lineWidth } from '../../views/line.js';
 import { sparkline } from '../../views/tui/sparkline.js';
 import type { Size } from '../../views/tui/layout.js';
 import { fileError } from '../file-error.js';
@@ -13,6 +13,10 @@ import { Pane, type PaneHost } from './pane.js';
 
 /** Looks of which the rate is drawn. */
 const HISTORY = 24;
+
+/** Rows for the log, with its rule, that are left to it before the columns get a heading. */
+const HEADING_ROOM = 7;
+const headingLine: Line = [{ text: 'interrupt  state    vectors     count      rate', role: 'heading' }];
 
 /** What the log may be narrowed to, one after the other. */
 const filters: readonly (readonly [name: string, topics: readonly JournalTopic[]])[] = [
@@ -94,8 +98,10 @@ export class InterruptsPane extends Pane {
     // Those that are on come first where there is no room for all.
     const room = Math.max(1, Math.floor(rows / 2));
     const order = irqs.length > room ? irqs.toSorted((a, b) => Number(b.enabled) - Number(a.enabled)) : irqs;
-    const lines = order.slice(0, room).map((irq) => this.#irqLine(irq));
-    return [...lines, [{ text: '─'.repeat(columns), role: 'dim' }]];
+    const lines = order.slice(0, room).map((irq) => this.#irqLine(irq, columns));
+    // What the columns are is said where it takes no room from the log.
+    const heading = rows >= irqs.length + HEADING_ROOM ? [headingLine] : [];
+    return [...heading, ...lines, [{ text: '─'.repeat(columns), role: 'dim' }]];
   }
 
   protected body(): readonly Line[] {
@@ -103,18 +109,19 @@ export class InterruptsPane extends Pane {
     return this.#log.lines;
   }
 
-  #irqLine(irq: Irq): Line {
+  #irqLine(irq: Irq, columns: number): Line {
     const rates = this.#rates.get(irq) ?? [];
     const states = [...new Set(irq.vectors.map(({ number }) => irq.state(number)))];
     const state = states.length === 0 ? 'off' : states.join(', ');
     const rate = irq.enabled ? `${(rates.at(-1) ?? 0).toFixed(0)}/s` : '';
-    return [
+    const line: Line = [
       { text: escape(irq.name).padEnd(10), role: 'name' },
       { text: ` ${state.padEnd(8)}`, role: state === 'off' ? 'dim' : state === 'armed' ? 'good' : 'warning' },
-      { text: ` ${`${irq.vectors.length}/${irq.info.count}`.padStart(6)}`, role: 'plain' },
+      { text: ` ${`${irq.vectors.length}/${irq.info.count}`.padStart(7)}`, role: 'plain' },
       { text: ` ${String(countOf(irq)).padStart(9)} ${rate.padStart(9)} `, role: 'value' },
-      { text: sparkline(rates).trimEnd(), role: 'plain' },
     ];
+    const room = Math.max(0, columns - lineWidth(line));
+    return [...line, { text: room === 0 ? '' : sparkline(rates.slice(-room)).trimEnd(), role: 'plain' }];
   }
 
   override close(): void {

@@ -49,11 +49,15 @@ export function keyHelp(dashboard: Dashboard): Line[] {
   return lines;
 }
 
+/** How keys are written that are no letters. */
+const written: Readonly<Record<string, string>> = { space: 'Space', return: 'Enter', f11: 'F11', 'S-g': 'G' };
+
 /** The table of keys for the README: rows of Markdown. */
 export function keyTable(): string {
   const rows = bindings.map((binding) => {
-    const keys = binding.label ?? binding.keys.join(' ');
-    return `| \`${keys}\` | ${places[binding.where]} | ${binding.says} |`;
+    const others = binding.label?.includes('..') ? [] : binding.keys.slice(1);
+    const keys = [labelOf(binding), ...others.map((key) => written[key] ?? key)];
+    return `| ${keys.map((key) => `\`${key}\``).join(' ')} | ${places[binding.where]} | ${binding.says} |`;
   });
   return ['| key | where | what it does |', '| --- | --- | --- |', ...rows].join('\n');
 }

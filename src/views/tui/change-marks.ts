@@ -10,7 +10,8 @@ const unmarked: ReadonlySet<Role> = new Set(['address', 'heading', 'dim', 'fault
 
 /**
  * Marks the words of a picture that were others at the look before, and lets the marks fade. A word is what stands between blanks; it is
- * compared with what stood in the same columns of the same row.
+ * compared with what stood in the same columns of the same row, and where a longer word before it has pushed it aside, with the word of its
+ * number there.
  */
 export class ChangeMarks {
   #before: readonly string[] | undefined;
@@ -33,8 +34,10 @@ export class ChangeMarks {
       for (const [row, text] of texts.entries()) {
         const old = before[row];
         if (old === undefined || old === text) continue;
-        for (const { start, word } of wordsOf(text)) {
-          if (old.slice(start, start + word.length) !== word) ages.set(`${row}:${start}`, 0);
+        const oldWords = wordsOf(old);
+        for (const [index, { start, word }] of wordsOf(text).entries()) {
+          if (old.slice(start, start + word.length) === word || oldWords[index]?.word === word) continue;
+          ages.set(`${row}:${start}`, 0);
         }
       }
     }
