@@ -129,6 +129,8 @@ export const commands = [
     async run(context, { arguments: { device: address }, flags: { force, wholeGroup } }): Promise<View> {
       const machine = systemMachine();
       const request = { address, force, wholeGroup };
+      // Before the plan, which knows only that some process has it.
+      refuseOpen(context, 'release', (await context.session.find(address))?.name ?? address);
       const plan = planRelease(request, machine.state, machine.roots);
       if (context.dryRun) return planView(plan);
       for (const { device } of plan.changes) refuseOpen(context, 'release', device.name);

@@ -18,6 +18,13 @@ export interface Ran {
   readonly stderr: string;
 }
 
+export interface Surroundings {
+  /** What Node itself is given, before the program: ['--import', FILE]. */
+  readonly node?: readonly string[];
+  /** Added to this process's. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A vfiodbg process in the guest: the built tool, as a user runs it. */
 export class Tool {
   stdout = '';
@@ -29,9 +36,9 @@ export class Tool {
   /** Looks again whenever something was printed, and at the end. */
   #look: () => void = () => undefined;
 
-  constructor(args: readonly string[]) {
+  constructor(args: readonly string[], { node = [], env = {} }: Surroundings = {}) {
     this.#args = args;
-    this.#child = spawn(process.execPath, [toolPath, ...args]);
+    this.#child = spawn(process.execPath, [...node, toolPath, ...args], { env: { ...process.env, ...env } });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#look();
@@ -49,6 +56,10 @@ export class Tool {
         done(code);
       });
     });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   type(line: string): void {

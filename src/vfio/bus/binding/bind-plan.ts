@@ -36,12 +36,14 @@ export async function planBind(request: BindRequest, folder: string, roots: Root
   const asked = findDevice(request.address, roots, 'bind');
   const { driver = vfioDrivers[asked.bus], method } = request;
   const handOver = request.user === undefined ? undefined : await findUser(request.user, roots);
+  // Before its group: what can never be bound is not to be asked for with others.
+  if (asked.driver !== driver) refuseImpossible(asked, driver, method, roots);
   const companions = isVfioDriver(driver) ? companionsOf(asked, request, roots) : { devices: [], notes: [] };
   const notes = [...companions.notes];
   const moves = [asked, ...companions.devices]
     .map((device) => ({ device, to: device.bus === asked.bus ? driver : vfioDrivers[device.bus] }))
     .filter(({ device, to }) => device.driver !== to);
-  for (const { device, to } of moves) refuseImpossible(device, to, method, roots);
+  for (const { device, to } of moves) if (device !== asked) refuseImpossible(device, to, method, roots);
   notes.push(...moves.flatMap(({ device, to }) => (isVfioDriver(to) ? doubts(device, roots) : [])));
   const uses = moves.flatMap(({ device }) => usesOf(device, roots));
   if (uses.length > 0 && !request.force) throw inUse(asked, uses);

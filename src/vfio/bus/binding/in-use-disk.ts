@@ -21,7 +21,7 @@ export function disksOf(device: string, roots: Roots): string[] {
     const what = chain === '' ? name : `${name} (on ${chain})`;
     const number = attribute(join(roots.sys, 'class/block', name, 'dev'));
     const points = mounts.filter((mount) => mount.device === number || sourceName(mount.source, roots) === name);
-    for (const { point } of points) uses.push(`${what} is mounted on ${point}`);
+    uses.push(...mounted(what, points));
     if (swapNames(roots).includes(name)) uses.push(`${what} is swap space`);
     if (points.length === 0) uses.push(...poolsOf(name, roots).map((pool) => `${what} belongs to the ${pool}`));
   }
@@ -73,9 +73,25 @@ function sharesOf(device: string, mounts: readonly Mount[]): string[] {
   const tags = entries(device).flatMap(
     (entry) => attribute(join(device, entry, 'mount_tag'))?.replace(/\0+$/, '') ?? [],
   );
-  return mounts
-    .filter(({ type, source }) => type === '9p' && tags.includes(source))
-    .map(({ source, point }) => `the share ${source} is mounted on ${point}`);
+  return [...new Set(tags)].flatMap((tag) =>
+    mounted(
+      `the share ${tag}`,
+      mounts.filter(({ type, source }) => type === '9p' && source === tag),
+    ),
+  );
+}
+
+/** Containers and bind mounts put one file system in dozens of places. */
+const MOST_PLACES = 4;
+
+/** 'sda1 is mounted on / and /home'; nothing where it is not. */
+function mounted(what: string, mounts: readonly Mount[]): string[] {
+  const points = [...new Set(mounts.map(({ point }) => point))];
+  if (points.length === 0) return [];
+  const shown = points.slice(0, points.length > MOST_PLACES ? MOST_PLACES - 1 : MOST_PLACES);
+  const rest = points.length - shown.length;
+  const last = rest > 0 ? `${rest} other places` : shown.pop();
+  return [`${what} is mounted on ${shown.length > 0 ? `${shown.join(', ')} and ` : ''}${last}`];
 }
 
 function mountList(roots: Roots): Mount[] {

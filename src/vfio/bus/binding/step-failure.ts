@@ -4,6 +4,7 @@ import { noGroup } from '../iommu-absence.js';
 import { noResetFunction } from '../reset-function.js';
 import type { Roots } from '../roots.js';
 import { bindingText, type BindingState, type Place } from './binding-state.js';
+import { groupUsesOf } from './in-use.js';
 import { stepCommand, type Step } from './step.js';
 
 /** The device was unplugged, or removed by hand, while it was being worked on. */
@@ -77,7 +78,10 @@ function meaningOf(step: Step, errno: string, log: readonly string[], roots: Roo
     };
   }
   if (action === 'bind' && errno === 'EBUSY') {
-    return { kind: 'busy', why: 'the driver refuses the device for now: it, or its IOMMU group, is in use' };
+    const uses = groupUsesOf(describeDevice(device.bus, device.name, roots), roots);
+    return uses.length > 0
+      ? { kind: 'busy', why: `${uses.join('; ')}, and no other driver gets a part of it until then`, hint: 'close it' }
+      : { kind: 'busy', why: 'the driver refuses the device for now: it, or its IOMMU group, is in use' };
   }
   if (action === 'bind') return { kind: 'kernel', why: "the driver's probe failed" };
   if (action === 'unbind' && errno === 'ENODEV') {

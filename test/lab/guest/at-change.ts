@@ -1,0 +1,108 @@
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { Surroundings } from './tool.js';
+
+/** Where bind keeps what it did: the guest's /var is read only. */
+export const STATE = '/run/vfiodbg';
+
+/** Which change, of which files, counted from 0. */
+export interface Moment {
+  /** Writes to sysfs alone; or all changes, those of bind's own folder too. */
+  readonly of: 'sysfs' | 'all';
+  readonly nth: number;
+}
+
+/**
+ * What happens at a moment: the process is killed before the change, or with half of it written where it is a line of a file;
+ * it is stopped (SIGSTOP) before it; or a file of sysfs is written by somebody else before or behind it.
+ */
+export type Event =
+  | { readonly what: 'kill' | 'tear' | 'stop' }
+  | { readonly what: 'interfere'; readonly when: 'before' | 'behind'; readonly file: string; readonly bytes: string };
+
+/** Has something happen to a process of the tool at a moment: it preloads this file, and knows of nothing. */
+export function at(moment: Moment, event: Event): Surroundings {
+  return {
+    node: ['--import', fileURLToPath(import.meta.url)],
+    env: { VFIODBG_LAB_AT: JSON.stringify({ ...moment, ...event }) },
+  };
+}
+
+const asked = process.env['VFIODBG_LAB_AT'];
+if (asked !== undefined) intercept(JSON.parse(asked) as Moment & Event);
+
+function intercept(order: Moment & Event): void {
+  const { closeSync, openSync, renameSync, rmSync, writeSync } = fs;
+  const { open } = fs.promises;
+  const ours = new Set<number>();
+  let left = order.nth;
+
+  const isNow = (kind: Moment['of']): boolean => (order.of === 'all' || kind === 'sysfs') && left-- === 0;
+  const interfere = (when: 'before' | 'behind'): void => {
+    if (order.what !== 'interfere' || order.when !== when) return;
+    const fd = openSync(order.file, 'w');
+    writeSync(fd, order.bytes);
+    closeSync(fd);
+  };
+  const before = (): void => {
+    if (order.what === 'kill' || order.what === 'tear') process.kill(process.pid, 'SIGKILL');
+    if (order.what === 'stop') process.kill(process.pid, 'SIGSTOP');
+    interfere('before');
+  };
+  const own = <T>(change: () => T, tear: () => void = () => undefined): T => {
+    const now = isNow('all');
+    if (now && order.what === 'tear') tear();
+    if (now) before();
+    const result = change();
+    if (now) interfere('behind');
+    return result;
+  };
+
+  Object.assign(fs.promises, {
+    async open(path: string, flags: number) {
+      const handle = await open(path, flags);
+      if (!path.startsWith('/sys/') || (flags & (fs.constants.O_WRONLY | fs.constants.O_RDWR)) === 0) return handle;
+      const write = handle.write.bind(handle);
+      return Object.assign(handle, {
+        async write(bytes: string) {
+          const now = isNow('sysfs');
+          if (now) before();
+          try {
+            return await write(bytes);
+          } finally {
+            if (now) interfere('behind');
+          }
+        },
+      });
+    },
+  });
+  Object.assign(fs, {
+    openSync(path: string, flags: string, mode?: number) {
+      if (!path.startsWith(STATE) || flags === 'r') return openSync(path, flags, mode);
+      const fd = flags === 'w' ? own(() => openSync(path, flags, mode)) : openSync(path, flags, mode);
+      ours.add(fd);
+      return fd;
+    },
+    closeSync(fd: number) {
+      ours.delete(fd);
+      closeSync(fd);
+    },
+    writeSync(fd: number, bytes: Uint8Array, from?: number) {
+      if (!ours.has(fd)) return writeSync(fd, bytes, from);
+      return own(
+        () => writeSync(fd, bytes, from),
+        () => writeSync(fd, bytes, 0, bytes.length >> 1),
+      );
+    },
+    renameSync(from: string, to: string) {
+      if (!from.startsWith(STATE)) return renameSync(from, to);
+      return own(() => renameSync(from, to));
+    },
+    rmSync(path: string, options?: fs.RmOptions) {
+      if (!path.startsWith(STATE)) return rmSync(path, options);
+      return own(() => rmSync(path, options));
+    },
+  });
+  syncBuiltinESMExports();
+}
