@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { commandLineHelp, type Request } from './cli.js';
 import { exitCodes } from './report.js';
+import { packageVersion } from './version.js';
 
 /** Carries out what needs no session. @returns the exit code. */
 export async function runRequest(request: Exclude<Request, { kind: 'session' }>): Promise<number> {
@@ -9,7 +9,7 @@ export async function runRequest(request: Exclude<Request, { kind: 'session' }>)
       await print(commandLineHelp());
       return exitCodes.done;
     case 'version':
-      await print(`vfiodbg ${version()}\n`);
+      await print(`vfiodbg ${packageVersion()}\n`);
       return exitCodes.done;
     case 'serve':
       return serveUntilStopped(request.model, request.socket);
@@ -43,16 +43,4 @@ function print(text: string): Promise<void> {
     process.stdout.on('error', () => resolve());
     process.stdout.write(text, () => resolve());
   });
-}
-
-/** The package's version: its package.json lies above this file, built or packed. */
-function version(): string {
-  for (let folder = new URL('.', import.meta.url); ; folder = new URL('..', folder)) {
-    try {
-      const manifest = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as { version?: string };
-      return manifest.version ?? 'of unknown version';
-    } catch {
-      if (folder.pathname === '/') return 'of unknown version';
-    }
-  }
 }

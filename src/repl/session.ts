@@ -141,6 +141,10 @@ export class Session implements Names, Environment {
     return this.#device === undefined && this.#past !== undefined ? this.#past : this.requireDevice().journal;
   }
 
+  get hasJournal(): boolean {
+    return this.#device !== undefined || this.#past !== undefined;
+  }
+
   /** Notes what is done to the machine, and not by way of an open device: in the journals of those that are open, and of those to come. */
   note(kind: HappeningKind, text: string, data: Readonly<Record<string, unknown>>): void {
     this.#past ??= new Journal(1024);

@@ -131,6 +131,7 @@ const overAll: Readonly<Record<string, readonly string[]>> = {
     `snapshot ${folder}/bank.json region1 --registers`,
   ],
   diff: [`diff ${folder}/all.json`, `diff ${folder}/bank.json`, `diff ${folder}/all.json ${folder}/bank.json`],
+  report: [`report ${folder}/proof.md`, `report ${folder}/proof.json`],
   restore: [`restore ${folder}/all.json`, `restore ${folder}/all.json region1 --verify`],
 };
 

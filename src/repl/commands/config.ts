@@ -1,6 +1,7 @@
 import { decodePciConfig } from '../../vfio/pci-config.js';
 import { pciNames } from '../../vfio/pci-ids.js';
 import { VfioError } from '../../vfio/errors.js';
+import { readAround } from '../../vfio/registers/read-around.js';
 import { configView } from '../../views/config-view.js';
 import type { View } from '../../views/view.js';
 import { defineCommand } from '../command.js';
@@ -32,8 +33,10 @@ export const commands = [
           hint: 'regions shows what it has',
         });
       }
-      const block = config.readBlock({ offset: 0, width: 32, count: Math.floor(config.size / 4) });
-      const unreadable = block.faults.flatMap(({ index, count }) =>
+      const shape = { offset: 0, width: 32, count: Math.floor(config.size / 4) } as const;
+      const cautions = device.registers.cautionsIn(config.name, 0, config.size);
+      const block = readAround(config, shape, cautions);
+      const unreadable = [...block.faults, ...block.skipped].flatMap(({ index, count }) =>
         Array.from({ length: count * 4 }, (_, byte) => index * 4 + byte),
       );
       const barSizes = Array.from({ length: 6 }, (_, bar) => device.regions.find(({ index }) => index === bar)?.size);

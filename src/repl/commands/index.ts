@@ -106,6 +106,7 @@ export const commandModules: readonly CommandModule[] = [
     load: () => import('./regs.js'),
   },
   { names: [['diff']], load: () => import('./diff.js') },
+  { names: [['report']], load: () => import('./report.js') },
   { names: [['restore']], load: () => import('./restore.js') },
   { names: [['snapshot']], load: () => import('./snapshot.js') },
   { names: [['watch']], load: () => import('./watch.js') },
