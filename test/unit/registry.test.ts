@@ -26,8 +26,9 @@ test('every declaration says what it needs to say', () => {
     assert.ok(!summary.endsWith('.') && summary.length <= 90 && !summary.includes('\n'), `${name}: ${summary}`);
     assert.ok(details === undefined || details.length > 10, name);
     assert.ok(examples.length > 0, name);
-    // What a word of blocks evaluates may read the device, and need not; diff reads it where it is given one file only.
-    if (effect !== 'none' && effect !== 'bind' && control === undefined && name !== 'diff')
+    // What a word of blocks evaluates may read the device, and need not; diff reads it where it is given one file only,
+    // and report where there is one.
+    if (effect !== 'none' && effect !== 'bind' && control === undefined && !['diff', 'report'].includes(name))
       assert.equal(needs, 'device', `${name} touches a device, so it needs one`);
     for (const argument of Object.values(command.arguments))
       assert.ok(argument.summary !== '' && argument.label !== '', name);

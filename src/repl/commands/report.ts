@@ -90,7 +90,7 @@ export const commands = [
     examples: [
       { line: 'report /tmp/sram.md', says: 'one file for the bug tracker', device: 'sim:sram' },
       {
-        line: 'report /tmp/edu.json --no-read',
+        line: 'report /tmp/edu-report.json --no-read',
         says: 'the same as JSON, and the device left alone',
         device: 'sim:edu',
       },
