@@ -7,6 +7,7 @@ export const journalTopics = {
   irq: ['irq', 'irq-control'],
   dma: ['dma', 'dma-fault'],
   reset: ['reset'],
+  bind: ['bind'],
   error: ['error', 'lost', 'dma-fault'],
   command: ['command'],
   device: ['open', 'close', 'lost', 'bind'],

@@ -177,6 +177,16 @@ test(
       /^warn not isolated .*iommufd\.allow_unsafe_interrupts lets it in/,
     );
     assert.match(await said(machine, 'interrupts'), /^warn/);
+    machine.file('sys', 'module/vfio_iommu_type1/parameters/allow_unsafe_interrupts', 'N\n');
+    assert.match(
+      await said(machine, 'interrupts', edu),
+      /^warn not isolated .*; for --via group: vfio_iommu_type1\.allow_unsafe_interrupts is off/,
+    );
+    machine.file('sys', 'module/iommufd/parameters/allow_unsafe_interrupts', 'N\n');
+    assert.match(
+      await said(machine, 'interrupts', edu),
+      /^fail .*vfio_iommu_type1\.allow_unsafe_interrupts is off as well/,
+    );
   }),
 );
 

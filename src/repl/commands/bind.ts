@@ -1,4 +1,5 @@
 import { VfioError } from '../../vfio/errors.js';
+import { findDevice } from '../../vfio/bus/bus-device.js';
 import { bindDevice, releaseDevice } from '../../vfio/bus/binding/bind.js';
 import { planBind } from '../../vfio/bus/binding/bind-plan.js';
 import { type BindingMachine, type Requester, systemMachine } from '../../vfio/bus/binding/machine.js';
@@ -128,6 +129,8 @@ export const commands = [
     ],
     async run(context, { arguments: { device: address }, flags: { force, wholeGroup } }): Promise<View> {
       const machine = systemMachine();
+      // Said before anything else: of those who have it open this session is the one that can help it.
+      refuseOpen(context, 'release', findDevice(address, machine.roots, 'release').name);
       const request = { address, force, wholeGroup };
       // Before the plan, which knows only that some process has it.
       refuseOpen(context, 'release', (await context.session.find(address))?.name ?? address);

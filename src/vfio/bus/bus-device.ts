@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { VfioError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { systemRoots, type Roots } from './roots.js';
-import { attribute, entries, linkTarget, stringList } from './sysfs.js';
+import { attribute, entries, exists, linkTarget, stringList } from './sysfs.js';
 
 /** The buses whose devices VFIO can take. */
 export type BusName = 'pci' | 'platform' | 'amba' | 'fsl-mc' | 'cdx';
@@ -69,9 +69,12 @@ export function devicesPath(bus: BusName, roots: Roots): string {
   return join(roots.sys, 'bus', bus, 'devices');
 }
 
-/** Every device of the buses that VFIO knows, by bus and name. */
+/** Every device of the buses that VFIO knows, by bus and name; not the names that the kernel leaves behind of one that went with the device above it. */
 export function allDevices(roots: Roots = systemRoots): { bus: BusName; name: string }[] {
-  return busNames.flatMap((bus) => entries(devicesPath(bus, roots)).map((name) => ({ bus, name })));
+  return busNames.flatMap((bus) => {
+    const folder = devicesPath(bus, roots);
+    return entries(folder).flatMap((name) => (exists(join(folder, name)) ? { bus, name } : []));
+  });
 }
 
 /**

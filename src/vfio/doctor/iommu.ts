@@ -10,7 +10,13 @@ import {
 } from '../bus/iommu-absence.js';
 import { type BusDevice, isVfioBound } from '../bus/bus-device.js';
 import type { Roots } from '../bus/roots.js';
-import { allowsUnsafe, isolationModules, isolationOf, unsafeInterrupts } from '../bus/isolation.js';
+import {
+  allowsUnsafe,
+  type IsolationModule,
+  isolationModules,
+  isolationOf,
+  unsafeInterrupts,
+} from '../bus/isolation.js';
 import { entries, exists } from '../bus/sysfs.js';
 import { iommufdNode, preferredWay } from '../bus/way-in.js';
 import { liveTree } from '../devicetree/folder.js';
@@ -113,7 +119,7 @@ function parameterFiles({ roots }: Pick<Scene, 'roots'>): string[] {
   );
 }
 
-function isolationFinding({ roots, device }: Scene, module: 'vfio_iommu_type1' | 'iommufd'): Finding {
+function isolationFinding({ roots, device }: Scene, module: IsolationModule): Finding {
   const { isolated, seen } = isolationOf(device, roots);
   if (isolated === true) return pass(`isolated: ${seen}`);
   const refusal = unsafeInterrupts(module, roots);
@@ -125,9 +131,18 @@ function isolationFinding({ roots, device }: Scene, module: 'vfio_iommu_type1' |
   }
   if (allowed)
     return warn(
-      `not isolated (${seen}): its DMA could raise any interrupt; ${module}.allow_unsafe_interrupts lets it in`,
+      `not isolated (${seen}): its DMA could raise any interrupt; ${module}.allow_unsafe_interrupts lets it in` +
+        byGroup(module, 'off', roots),
     );
-  return fail({ ...refusal, why: `${refusal.why} (${seen})` });
+  return fail({ ...refusal, why: `${refusal.why} (${seen})${byGroup(module, 'off as well', roots)}` });
+}
+
+/** The group's way in has a parameter of its own, which matters to whoever chooses that way. */
+function byGroup(module: IsolationModule, off: string, roots: Roots): string {
+  const other = isolationModules.group;
+  return module !== other && allowsUnsafe(other, roots) === false
+    ? `; for --via group: ${other}.allow_unsafe_interrupts is ${off}`
+    : '';
 }
 
 /** Whether VFIO was told to take devices without an IOMMU. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STATE } from './at-change.js';
 import { type Bus, driverOf } from './bind.js';
@@ -11,6 +11,8 @@ export function bindings(bus: Bus): Record<string, string> {
   return Object.fromEntries(
     readdirSync(folder)
       .sort()
+      // The kernel leaves the name of a device behind that went with the one above it (alarmtimer.0.auto with its RTC).
+      .filter((name) => existsSync(join(folder, name)))
       .map((name) => {
         const override = readFileSync(join(folder, name, 'driver_override'), 'utf8').trimEnd();
         const driver = driverOf(bus, name) ?? 'none';
