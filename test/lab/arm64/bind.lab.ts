@@ -35,3 +35,13 @@ test('bind, where the kernel was not told what platform devices need', async (t)
     timeoutSeconds: 400,
   });
 });
+
+test('bind and release, killed half way', async (t) => {
+  await runGuestTests(t, {
+    arch: 'arm64',
+    name: 'bind-killed',
+    tests: ['bind-killed-platform'],
+    kernelArgs: [withoutAlarmTimer],
+    timeoutSeconds: 900,
+  });
+});

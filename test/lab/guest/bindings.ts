@@ -21,11 +21,11 @@ export function bindings(bus: Bus): Record<string, string> {
   );
 }
 
-/** The files that bind has left in its folder, but for the lock. */
+/** The files that bind has left in its folder, but for the lock and for what was to take the place of another. */
 export function records(): string[] {
   try {
     return readdirSync(STATE)
-      .filter((name) => name !== 'lock')
+      .filter((name) => name !== 'lock' && !name.endsWith('.new'))
       .sort();
   } catch {
     return [];
