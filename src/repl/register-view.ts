@@ -14,7 +14,6 @@ export function registerView(register: Register, value: bigint, last: Known = no
   const changed = (value ^ last.value) & last.mask;
   const unlike = (value ^ reset.value) & reset.known;
   return {
-    ...placeOf(register),
     value,
     ...(changed !== 0n && { before: (last.value & last.mask) | (value & ~last.mask) }),
     ...(unlike !== 0n && { reset: reset.value }),
@@ -32,6 +31,8 @@ export function registerView(register: Register, value: bigint, last: Known = no
       }),
       ...others.map(({ low, bits, value: own }) => ({ name: '(no field)', high: low + bits - 1, low, value: own })),
     ].sort((one, other) => other.high - one.high),
+    // Behind the others: V8 takes a microsecond for a spread in front of them.
+    ...placeOf(register),
   };
 }
 
@@ -46,11 +47,15 @@ export function writtenFields(register: Register, mask: bigint, written: bigint,
     .filter((field) => (maskOf(field) & mask) !== 0n)
     .map((field) => {
       const value = valueIn(written, field);
-      const name = nameOf(value, field, 'write')?.name;
+      const valueName = nameOf(value, field, 'write')?.name;
+      const { name, high, low, access } = bitsOf(field);
       return {
-        ...bitsOf(field),
+        name,
+        high,
+        low,
+        ...(access !== undefined && { access }),
         value,
-        ...(name !== undefined && { valueName: name }),
+        ...(valueName !== undefined && { valueName }),
         ...(old !== undefined && beforeOf(field, old)),
       };
     });

@@ -147,7 +147,7 @@ export class Journal {
 
   /** Records a block of accesses; `time` is from before it where it wrote. `bytes` are for whoever follows, and not kept. */
   block(entry: Omit<BlockEntry, 'sequence' | 'time'>, bytes?: Uint8Array, time?: number): void {
-    this.#extra((sequence, now) => ({ ...entry, sequence, time: time ?? now }), bytes);
+    this.#extra((sequence, now) => ({ sequence, time: time ?? now, ...entry }), bytes);
   }
 
   /** Records anything else; `time` where it was taken elsewhere (an interrupt's arrival). */

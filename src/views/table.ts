@@ -7,6 +7,18 @@ import type { Column, Span, TableView } from './view.js';
 const leastWidth = 8;
 const gap = '  ';
 
+/** What is in a cell, or in a line of it. */
+interface Measured {
+  readonly line: Line;
+  readonly width: number;
+}
+
+const nothing: Measured = { line: [], width: 0 };
+
+function measured(line: Line): Measured {
+  return { line, width: lineWidth(line) };
+}
+
 /**
  * The title, a header (none where no column has one), and each row in columns as wide as what is in them. What does not fit a column that
  * gives way goes on below, so that nothing is hidden on a narrow screen.
@@ -17,11 +29,11 @@ export function* renderTable(view: TableView, columns: number): Generator<Line> 
     yield [{ text: escape(view.empty ?? 'none'), role: 'dim' }];
     return;
   }
-  const headers: Line[] = view.columns.map((column) => [{ text: escape(column.header), role: 'heading' }]);
-  const rows = view.rows.map((row) => view.columns.map((column) => spansOf(row[column.key] ?? '')));
-  const widths = view.columns.map((_, index) => {
-    let widest = lineWidth(headers[index] ?? []);
-    for (const row of rows) widest = Math.max(widest, lineWidth(row[index] ?? []));
+  const headers = view.columns.map((column) => measured([{ text: escape(column.header), role: 'heading' }]));
+  const rows = view.rows.map((row) => view.columns.map((column) => measured(spansOf(row[column.key] ?? ''))));
+  const widths = headers.map(({ width }, index) => {
+    let widest = width;
+    for (const row of rows) widest = Math.max(widest, row[index]?.width ?? 0);
     return widest;
   });
   shrink(view.columns, widths, columns);
@@ -50,18 +62,22 @@ function broken(line: Line, columns: number): Line[] {
 }
 
 /** The lines of a row: as many as its tallest cell needs. */
-function* rowLines(columns: readonly Column[], cells: readonly Line[], widths: readonly number[]): Generator<Line> {
+function* rowLines(columns: readonly Column[], cells: readonly Measured[], widths: readonly number[]): Generator<Line> {
+  if (cells.every(({ width }, index) => width <= (widths[index] ?? 0))) {
+    yield rowLine(columns, cells, widths);
+    return;
+  }
   const stacks = cells.map((cell, index) => {
     const width = widths[index] ?? 0;
     return columns[index]?.shrink === true
-      ? [...wrapLine(cell, width, 0)].flatMap((line) => broken(line, width))
+      ? [...wrapLine(cell.line, width, 0)].flatMap((line) => broken(line, width)).map(measured)
       : [cell];
   });
   const height = Math.max(1, ...stacks.map(({ length }) => length));
   for (let nth = 0; nth < height; nth += 1)
     yield rowLine(
       columns,
-      stacks.map((stack) => stack[nth] ?? []),
+      stacks.map((stack) => stack[nth] ?? nothing),
       widths,
     );
 }
@@ -82,13 +98,14 @@ function shrink(columns: readonly Column[], widths: number[], limit: number): vo
   }
 }
 
-function rowLine(columns: readonly Column[], cells: readonly Line[], widths: readonly number[]): Line {
+function rowLine(columns: readonly Column[], cells: readonly Measured[], widths: readonly number[]): Line {
   const spans: Span[] = [];
   let pending = '';
   for (const [index, column] of columns.entries()) {
-    const width = widths[index] ?? 0;
-    const cell = cutLine(cells[index] ?? [], width);
-    const padding = ' '.repeat(Math.max(0, width - lineWidth(cell)));
+    const room = widths[index] ?? 0;
+    const whole = cells[index] ?? nothing;
+    const { line: cell, width } = whole.width <= room ? whole : measured(cutLine(whole.line, room));
+    const padding = ' '.repeat(Math.max(0, room - width));
     if (column.align === 'right') pending += padding;
     // Blanks are written only in front of something, so no line ends with them.
     if (cell.length > 0) {

@@ -74,7 +74,8 @@ function parseAssignment(words: Words, word: Word, of: Register, usage: NameUsag
   if (equals < 0 || equals === word.text.length - 1)
     words.fail(`what is ${field.name} to be?`, word, `${field.name}=${exampleOf(field, usage)}`);
   const start = word.quoted ? word.start : word.start + equals + 1;
-  return parseFieldValue(words, { ...word, text: word.text.slice(equals + 1), start }, field, usage);
+  const { end, quoted } = word;
+  return parseFieldValue(words, { text: word.text.slice(equals + 1), start, end, quoted }, field, usage);
 }
 
 /** A value for `field`: a number, or one of the names that the map has for it. Throws UsageError only. */

@@ -33,7 +33,7 @@ function write(
     });
   }
   if (mask !== undefined && isDescribed(at)) {
-    const asked = { ...options, operation: 'poke', fields: at.field !== undefined };
+    const asked = { operation: 'poke', fields: at.field !== undefined, ...options };
     return { ...writeBits(context, at, { mask, value: value & mask }, asked), ...shownName(context.device, at) };
   }
   const split = options.allowSplit ? { allowSplit: true } : undefined;

@@ -29,7 +29,7 @@ function readRegister(
   options: ReadOptions,
 ): RegisterView {
   const { space: name, offset, width } = register;
-  const harm = whyUnread(context.device.registers, { ...register, register });
+  const harm = whyUnread(context.device.registers, { register, ...register });
   if (harm !== undefined && !options.force) return missingView(register, 'skipped', harm);
   const space = context.space(name);
   if (space === undefined) return missingView(register, 'fault', `the device has no ${name}`);
@@ -149,7 +149,7 @@ export const commands = [
         flags,
       },
     ): View {
-      const options = { ...flags, operation: 'set', fields: true };
+      const options = { operation: 'set', fields: true, ...flags };
       const refused = flags.force ? undefined : refusedFields(fields);
       if (refused !== undefined) throw refusal('set', at, refused);
       return context.dryRun
