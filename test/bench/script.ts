@@ -2,12 +2,14 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { scratchFile, vfiodbg, wallTime } from './programs.js';
-import { type Row, atMost } from './report.js';
+import { type Row, atMost, ratioAtMost } from './report.js';
 import { best, inTurn } from './rounds.js';
 
 const COMMANDS = 100_000;
 const ROUNDS = 10;
 const LIMIT_US = 5;
+/** What a field set by its name may cost in pokes. */
+const SET_RATIO = 4;
 /** Commands whose memory is compared with that of COMMANDS. */
 const MANY = 1_000_000;
 /** What the garbage collector leaves, and what it lets grow meanwhile: 64 bytes a command more would be seen. */
@@ -48,6 +50,32 @@ function memoryOf(file: string): Memory {
   const ended = spawnSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
   const [heap = Number.NaN, rss = Number.NaN] = JSON.parse(ended.stderr) as number[];
   return { heap: heap / 2 ** 20, rss: rss / 2 ** 20 };
+}
+
+/** A field set by its name, which is a read, a write and two lines of answer; beside a poke of the same place. */
+async function setRow(): Promise<Row> {
+  const map = scratchFile('fields.json');
+  const fields = ['A', 'B', 'C'].map((name, nth) => ({ name, bits: `${nth * 8 + 7}:${nth * 8}` }));
+  writeFileSync(map, JSON.stringify({ name: 'm', registers: [{ name: 'R', offset: 0x8000, count: 64, fields }] }));
+  const timing = (name: string, count: number, line: (index: number) => string): (() => number) => {
+    const file = script(name, count, line);
+    return () => wallTime([process.execPath, vfiodbg, '-c', `regs load ${map}`, '-x', file, 'sim:sram']);
+  };
+  const set = (index: number): string => `set R[${index % 64}] B=${(index >> 6) & 0xff}`;
+  const poke = (index: number): string => `poke region0 ${hex(0x8000 + (index % 64) * 4)} ${hex(index)}`;
+  const times = await inTurn(ROUNDS, {
+    one: timing('set', 1, set),
+    set: timing('set', COMMANDS, set),
+    poke: timing('poke', COMMANDS, poke),
+  });
+  const each = (kind: 'set' | 'poke'): number => ((best(times[kind]) - best(times.one)) * 1000) / COMMANDS;
+  return {
+    name: `one of ${COMMANDS} commands of a script: set of a field by name, no line like another; beside poke`,
+    measured: `${each('set').toFixed(2)} us`,
+    reference: `${each('poke').toFixed(2)} us`,
+    ratio: each('set') / each('poke'),
+    limit: ratioAtMost(each('set') / each('poke'), SET_RATIO),
+  };
 }
 
 /** A command of a loop: taken apart once. */
@@ -102,5 +130,5 @@ export async function run(): Promise<Row[]> {
       limit: atMost(each, LIMIT_US, 'us'),
     });
   }
-  return [...rows, ...loopRows(), ...memoryRows()];
+  return [...rows, await setRow(), ...loopRows(), ...memoryRows()];
 }
