@@ -68,12 +68,19 @@ export async function openDevice(text: string, options: OpenOptions = {}): Promi
   try {
     device = new Device(transport, options);
     await (await profiles)?.useProfile(device, options.profile);
+    if (options.profile !== 'none') addOwnMaps(device, options.profile === undefined);
     return device;
   } catch (error) {
     if (device === undefined) transport.close();
     else device.close();
     throw error;
   }
+}
+
+/** The maps that a snapshot brings along: in the place of those that the fitting profile has, or beside those of the one that was named. */
+function addOwnMaps({ transport, registers }: Device, instead: boolean): void {
+  const known = new Set(instead ? [] : registers.maps.map(({ name }) => name));
+  for (const map of transport.registerMaps ?? []) if (!known.has(map.name)) registers.add(map);
 }
 
 async function openTransport(spec: DeviceSpec, options: OpenOptions): Promise<Transport> {

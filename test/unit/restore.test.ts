@@ -233,3 +233,50 @@ test('values that the map does not allow are not written', async () => {
   assert.match(text, /not restored: region0\.MODE: M may only be one of A, not 0x0/);
   session.closeAll();
 });
+
+test('a device that goes away half way: what was written until then is told, and what was not reached', async () => {
+  const made = described(register('A', 0), register('B', 4), register('C', 8), register('D', 12));
+  const { session, output, transport } = made;
+  await session.execute(`snapshot ${file}; fill region0 0..16 3`, script);
+  const { VfioError } = await import('../../src/vfio/errors.js');
+  const read = transport.read.bind(transport);
+  transport.read = (region, offset, into) => {
+    if (offset === 8) throw new VfioError({ kind: 'lost', operation: 'pread', errno: 'ENODEV', why: 'unplugged' });
+    read(region, offset, into);
+  };
+  output.take();
+  await assert.rejects(async () => session.execute(`restore ${file} --verify`, script), /unplugged|ENODEV/);
+  const text = output.take();
+  assert.match(text, /region0\.A +0x00000003 +0x00000000\n *region0\.B +0x00000003 +0x00000000\n/);
+  assert.match(text, /2 registers written, 0 as they were already; 2 registers not reached: region0\.C, region0\.D\n/);
+  session.closeAll();
+});
+
+test('a snapshot of another compatible is refused; what the order of a profile names and no map has is told', async (t) => {
+  const output = new KeptOutput();
+  const session = new Session(new Registry(commandModules), output);
+  t.after(() => session.closeAll());
+  const device = await session.open('sim:pl031');
+  await session.execute(`snapshot ${file}`, script);
+  const copies = ['ours', 'theirs'].map((name) => {
+    const copy = JSON.parse(readFileSync(file, 'utf8')) as { device: { ids: Record<string, unknown> } };
+    copy.device.ids = { compatible: [`acme,${name}`, 'acme,clock'].slice(0, name === 'ours' ? 1 : 2) };
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify(copy));
+    return join(folder, `${name}.json`);
+  });
+  await session.execute(`open snapshot:${copies[1]}`, script);
+  await assert.rejects(
+    async () => session.execute(`restore ${copies[0]}`, script),
+    /it is of acme,ours, and snapshot:.* is acme,theirs, acme,clock/,
+  );
+  await session.execute('close', script);
+  const profile = join(folder, 'order.json');
+  writeFileSync(
+    profile,
+    JSON.stringify({ name: 'order', includes: ['pl031'], restore: ['RTCMR', 'NOTHING', 'region9.X'] }),
+  );
+  await session.useProfile(device, profile);
+  output.take();
+  await session.execute(`restore ${file} --force`, script);
+  assert.match(output.take(), /the profile's order has what no map has: NOTHING, region9\.X\n/);
+});

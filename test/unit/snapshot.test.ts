@@ -314,3 +314,62 @@ test('of a large region registers are taken, and a snapshot of them opens', asyn
   await assert.rejects(async () => session.execute('peek region0 0', script), /no map describes it/);
   session.closeAll();
 });
+
+test('a snapshot of one region opens with the maps that the device had, and with the profile of its kind', async (t) => {
+  const { session, run, device, output } = await sram(t);
+  device.registers.add(map('mine', [register('MINE', 0x44, { space: 'region1', title: 'mine' })]));
+  device.registers.add(map('elsewhere', [register('GONE', 0, { space: 'region3' })]));
+  device.registers.add({ ...map('sram', [register('OTHER', 8, { space: 'region1' })]), origin: 'corrected' });
+  await run(`poke region1 0x44 0x5a; poke region1 8 7; snapshot ${folder}/one.json region1`);
+  output.take();
+  await run(`open snapshot:${folder}/one.json`);
+  assert.deepEqual(
+    session.registers.maps.map(({ name }) => name),
+    ['sram', 'mine'],
+    'no map of a region that is not there',
+  );
+  assert.equal(session.device?.profile?.name, 'sram');
+  output.take();
+  await run('peek MINE; peek OTHER; peek regs 8');
+  assert.match(output.take(), /MINE.*0x0000005a\n.*OTHER.*0x00000007\n.*0x00000007/);
+  await run(`close; open snapshot:${folder}/one.json --profile sram; reg CTRL`);
+  assert.match(output.take(), /EN +rw/, "the profile that was named has its own map's word");
+  await run('reg MINE');
+  await run(`close; open snapshot:${folder}/one.json --profile none`);
+  assert.deepEqual(session.registers.maps, []);
+});
+
+test('a comparison of much can be interrupted, and tells only the first of many places', async (t) => {
+  const { session, run, output } = await sram(t);
+  const words = (from: number): { offset: number; words: string[] }[] =>
+    Array.from({ length: 3000 }, (_, nth) => ({
+      offset: from + nth * 16,
+      words: ['0x1*2', `0x${(nth + from).toString(16)}`],
+    }));
+  const missing = [
+    { start: 32, end: 48, reason: 'second' },
+    { start: 12, end: 16, reason: 'first' },
+  ];
+  const file = (name: string, blocks: object[]): void => {
+    const region = { index: 0, name: 'region0', flags: 3, size: 2 ** 26, width: 32, missing, blocks };
+    const device = { name: 'x', via: 'cdev', flags: 2, regionCount: 1, irqCount: 0 };
+    writeFileSync(
+      `${folder}/${name}.json`,
+      JSON.stringify({ format: 'vfiodbg-snapshot', version: 2, taken: '', device, regions: [region], irqs: [] }),
+    );
+  };
+  file('many', words(0));
+  file('more', words(4));
+  await run(`diff ${folder}/many.json ${folder}/more.json --limit 3`);
+  const found = data(output) as Record<string, unknown[]> & { differ: number; oneSidedCount: number };
+  assert.deepEqual([found['places']?.length, found['oneSided']?.length], [3, 3]);
+  assert.deepEqual([found.differ, found.oneSidedCount], [2999, 6000]);
+  const text = output.take();
+  assert.match(text, /5997 more stretches that only one has; --limit 30 shows more/);
+  assert.match(text, /region0 0x0\.\.0x4; not in .*more\.json: it was not read/);
+  file('wide', [{ offset: 0, words: ['0x1*1000000'] }]);
+  file('wider', [{ offset: 0, words: ['0x2*1000000'] }]);
+  const running = run(`diff ${folder}/wide.json ${folder}/wider.json`);
+  setImmediate(() => session.interrupt());
+  await assert.rejects(running, /interrupted/);
+});

@@ -41,8 +41,15 @@ function registersOf(images: readonly Image[], device: Device | undefined): Regi
   return all;
 }
 
+/** Differences that one answer has at the most. */
+const MOST = 100_000;
+
+function moreOf(limit: number): string {
+  return limit >= MOST ? `${MOST} are the most that are shown` : `--limit ${Math.min(limit * 10, MOST)} shows more`;
+}
+
 function differencesView(a: Image, b: Image, found: SnapshotDifferences, limit: number): View {
-  const { places, count, compared, oneSided, states } = found;
+  const { places, count, compared, oneSided, oneSidedCount, states } = found;
   const columns: readonly Column[] = [
     { key: 'place', header: 'place' },
     { key: 'a', header: a.name },
@@ -63,17 +70,25 @@ function differencesView(a: Image, b: Image, found: SnapshotDifferences, limit: 
     })),
     ...states.map(({ what, a: left, b: right }) => ({ place: what, a: left, b: right, fields: '' })),
   ];
-  const table: TableView = { kind: 'table', columns, rows, empty: `${compared} bytes are the same` };
+  const table: TableView = {
+    kind: 'table',
+    columns,
+    rows,
+    empty: compared === 0 ? 'there is nothing that both have' : `${compared} bytes are the same`,
+  };
   const range = (start: number, end: number): string => `0x${start.toString(16)}..0x${end.toString(16)}`;
   const notes = [
     ...oneSided.map(({ space, start, end, only, reason }) => {
       const [has, lacks] = only === 'a' ? [a.name, b.name] : [b.name, a.name];
       return `only in ${has}: ${space} ${range(start, end)}; not in ${lacks}: ${reason}`;
     }),
+    ...(oneSidedCount > oneSided.length
+      ? [`${oneSidedCount - oneSided.length} more stretches that only one has; ${moreOf(limit)}`]
+      : []),
     ...(count > 0
       ? [`${countText(count, 'place')} differ${count === 1 ? 's' : ''}; ${compared} bytes were compared`]
       : []),
-    ...(count > places.length ? [`${count - places.length} more; --limit ${limit * 10} shows more`] : []),
+    ...(count > places.length ? [`${count - places.length} more; ${moreOf(limit)}`] : []),
   ];
   const data = {
     kind: 'diff',
@@ -94,6 +109,7 @@ function differencesView(a: Image, b: Image, found: SnapshotDifferences, limit: 
     })),
     states,
     oneSided,
+    oneSidedCount,
   };
   const views: readonly View[] = notes.length === 0 ? [table] : [table, { kind: 'text', prose: true, lines: notes }];
   return { kind: 'all', views, data };
@@ -109,7 +125,7 @@ export const commands = [
       'With one file the device is read, each place once, where the file has something to compare with and reading changes nothing. ' +
       'Two files are compared without any access. $_ is the number of places that differ.',
     arguments: { a: file('a snapshot'), b: optional(file('another; the device, if left out')) },
-    flags: { limit: defaulted(integer('differences to show at the most', { least: 1, most: 100_000 }), 1000) },
+    flags: { limit: defaulted(integer('differences to show at the most', { least: 1, most: MOST }), 1000) },
     effect: 'read',
     needs: 'nothing',
     examples: [
@@ -132,10 +148,12 @@ export const commands = [
         import('../../vfio/snapshot/compare.js'),
       ]);
       const a = readImage(path);
+      await context.breathe();
       const device = other === undefined ? context.session.requireDevice() : undefined;
       const b = device === undefined ? readImage(other ?? '') : await liveImage(context, device, a);
       if (device !== undefined) context.needValues();
-      const found = compareImages(a, b, registersOf([a, b], device), limit);
+      const breathe = (): Promise<void> => context.breathe();
+      const found = await compareImages(a, b, registersOf([a, b], device), { limit, breathe });
       context.session.last = BigInt(found.count);
       return differencesView(a, b, found, limit);
     },

@@ -24,10 +24,17 @@ async function checkKind(device: Device, { snapshot, name }: Image): Promise<voi
   const text = ({ pci }: { readonly pci?: { vendor: number; device: number } | undefined }): string =>
     pci === undefined ? '' : `${hex(pci.vendor)}:${hex(pci.device)}`;
   const [one, other] = [text(was ?? {}), text(is)];
-  const unlike = one !== '' && other !== '' && one !== other;
-  const others = was?.amba !== undefined && is.amba !== undefined && was.amba !== is.amba;
-  if (!unlike && !others) return;
-  const why = unlike ? `it is of ${one}, and ${device.name} is ${other}` : 'it is of another kind of device';
+  const kinds: readonly (readonly [was: string, is: string])[] = [
+    [one, other],
+    [was?.amba?.toString(16) ?? '', is.amba?.toString(16) ?? ''],
+  ];
+  const differs = kinds.find(([a, b]) => a !== '' && b !== '' && a !== b);
+  const compatible = was?.compatible ?? [];
+  const foreign =
+    compatible.length > 0 && is.compatible.length > 0 && !compatible.some((each) => is.compatible.includes(each));
+  if (differs === undefined && !foreign) return;
+  const [a, b] = differs ?? [compatible.join(', '), is.compatible.join(', ')];
+  const why = `it is of ${a}, and ${device.name} is ${b}`;
   throw new VfioError({
     kind: 'unsupported',
     operation: `restore ${name}`,
@@ -41,11 +48,12 @@ function nameOf({ register: { space, path } }: Pick<RestoreStep, 'register'>): s
 }
 
 /** What was not restored and why, a line for each reason. */
-function notes({ skips, readOnly, config }: RestorePlan): string[] {
+function notes({ skips, readOnly, config, unknown }: RestorePlan): string[] {
   const reasons = new Map<string, string[]>();
   for (const skip of skips) reasons.set(skip.reason, [...(reasons.get(skip.reason) ?? []), nameOf(skip)]);
   return [
     ...[...reasons].map(([reason, names]) => `not restored: ${names.join(', ')}: ${reason}`),
+    ...(unknown.length > 0 ? [`the profile's order has what no map has: ${unknown.join(', ')}`] : []),
     ...(readOnly > 0 ? [`${countText(readOnly, 'register')} can only be read`] : []),
     ...(config > 0 ? ['the config space stays as it is; naming it restores it: restore FILE config'] : []),
   ];
@@ -87,7 +95,12 @@ function doneView(plan: RestorePlan, done: readonly Done[]): View {
   });
   const written = done.filter((one) => one.written !== undefined).length;
   const same = done.filter((one) => one.written === undefined && one.error === undefined).length;
-  const summary = `${countText(written, 'register')} written, ${same} as ${same === 1 ? 'it was' : 'they were'} already`;
+  const left = plan.steps.length - done.length;
+  const summary =
+    `${countText(written, 'register')} written, ${same} as ${same === 1 ? 'it was' : 'they were'} already` +
+    (left > 0
+      ? `; ${countText(left, 'register')} not reached: ${plan.steps.slice(done.length).map(nameOf).join(', ')}`
+      : '');
   return {
     kind: 'all',
     views: [
@@ -114,6 +127,7 @@ function doneView(plan: RestorePlan, done: readonly Done[]): View {
         ...(error && { error: reasonOf(error) }),
       })),
       skipped: plan.skips.map((skip) => ({ name: nameOf(skip), reason: skip.reason })),
+      notReached: plan.steps.slice(done.length).map(nameOf),
       readOnly: plan.readOnly,
       config: plan.config,
     },
@@ -173,12 +187,18 @@ export const commands = [
         return;
       }
       const done: Done[] = [];
-      for (const step of plan.steps) {
-        done.push(restoreStep(step));
-        await context.breathe();
+      try {
+        for (const step of plan.steps) {
+          done.push(restoreStep(step));
+          await context.breathe();
+        }
+        for (const [nth, one] of flags.verify ? done.entries() : []) done[nth] = verified(one);
+      } catch (error) {
+        // The device is gone, or the user has seen enough: what was written until then is written.
+        yield doneView(plan, done);
+        throw error;
       }
-      const shown = flags.verify ? done.map(verified) : done;
-      yield doneView(plan, shown);
+      yield doneView(plan, done);
       const failed = done.filter(({ error }) => error !== undefined);
       const [first] = failed;
       if (first?.error === undefined) return;

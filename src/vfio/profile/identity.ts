@@ -43,7 +43,7 @@ const PRIMECELL_MARK = 0xb105f00d;
  */
 export async function identityOf(device: Device, roots?: Roots): Promise<DeviceIdentity> {
   const { name, via } = device;
-  if (via === 'snapshot') return identityByReading(device, keptWord(device));
+  if (via === 'snapshot') return keptIdentity(device, device.transport as SnapshotTransport);
   if (via === 'group' || via === 'cdev') return (await import('./kernel-identity.js')).kernelIdentity(device, roots);
   const model = name.startsWith('sim:') ? name.slice(4) : '';
   return { bus: device.info.bus, name, compatible: [], ...(isModel(model) && identities[model]) };
@@ -91,9 +91,33 @@ function identityByReading(device: Device, word: ReadWord): DeviceIdentity {
   return four(4) === PRIMECELL_MARK ? { ...identity, amba: four(0) } : identity;
 }
 
+/** What a snapshot says of the device that it shows; where it does not say, what the words say that it has. */
+function keptIdentity(device: Device, transport: SnapshotTransport): DeviceIdentity {
+  const { pci, compatible = [], amba } = transport.ids ?? {};
+  if (pci === undefined && compatible.length === 0 && amba === undefined)
+    return identityByReading(device, keptWord(transport));
+  const { vendor, device: id, subsystemVendor, subsystemDevice, class: kind } = pci ?? {};
+  const known =
+    vendor === undefined || id === undefined
+      ? undefined
+      : {
+          vendor,
+          device: id,
+          ...(subsystemVendor !== undefined && { subsystemVendor }),
+          ...(subsystemDevice !== undefined && { subsystemDevice }),
+          ...(kind !== undefined && { class: kind }),
+        };
+  return {
+    bus: device.info.bus,
+    name: transport.shows,
+    compatible,
+    ...(known && { pci: known }),
+    ...(amba !== undefined && { amba }),
+  };
+}
+
 /** Words of a snapshot, past the journal: looking into a file is no access. */
-function keptWord(device: Device): ReadWord {
-  const transport = device.transport as SnapshotTransport;
+function keptWord(transport: SnapshotTransport): ReadWord {
   return (index, offset) => {
     const bytes = Buffer.alloc(4);
     try {

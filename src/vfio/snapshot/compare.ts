@@ -42,30 +42,62 @@ export interface SnapshotDifferences {
   readonly count: number;
   /** Bytes that both have. */
   readonly compared: number;
+  /** The first of them, as many as were asked for. */
   readonly oneSided: readonly OneSided[];
+  /** All of them. */
+  readonly oneSidedCount: number;
   readonly states: readonly StateDifference[];
 }
 
+export interface CompareOptions {
+  /** Places, and one-sided stretches, to be told at the most. */
+  readonly limit: number;
+  /** Lets the event loop run; rejects where the comparison is to end. */
+  readonly breathe: () => Promise<void>;
+}
+
 /** What differs between two snapshots: by the registers that `registers` knows, and by words elsewhere. No device is accessed. */
-export function compareImages(a: Image, b: Image, registers: RegisterSet, limit: number): SnapshotDifferences {
+export async function compareImages(
+  a: Image,
+  b: Image,
+  registers: RegisterSet,
+  { limit, breathe }: CompareOptions,
+): Promise<SnapshotDifferences> {
   const places: PlaceDifference[] = [];
   const oneSided: OneSided[] = [];
-  let [count, compared] = [0, 0];
-  for (const region of regionsOf(a, b)) {
-    const { first, second } = region;
+  let [count, compared, oneSidedCount, sinceBreath] = [0, 0, 0, 0];
+  for (const { name, first, second } of regionsOf(a, b)) {
     const [left, right] = [first?.kept.ranges() ?? [], second?.kept.ranges() ?? []];
     const both = intersection(left, right);
     compared += both.reduce((sum, [start, end]) => sum + end - start, 0);
     if (first && second) {
-      for (const one of differing(first, second, both, registers)) {
-        count += 1;
-        if (places.length < limit) places.push(one);
+      for (const part of chunksOf(first, both, registers)) {
+        const found = differing(first, second, part, limit - places.length);
+        count += found.count;
+        for (const { offset, values } of found.first) {
+          const { width } = part;
+          const register = registers.registerAt(name, offset, width);
+          places.push({ space: name, offset, width, ...(register && { register }), ...values });
+        }
+        sinceBreath += part.count;
+        if (sinceBreath < CHUNK) continue;
+        sinceBreath = 0;
+        await breathe();
       }
     }
-    oneSided.push(...alone(region.name, 'a', difference(left, right), second));
-    oneSided.push(...alone(region.name, 'b', difference(right, left), first));
+    for (const [only, ranges, other] of [
+      ['a', difference(left, right), second],
+      ['b', difference(right, left), first],
+    ] as const) {
+      oneSidedCount += ranges.length;
+      const told = ranges.slice(0, limit - oneSided.length);
+      oneSided.push(
+        ...told.map(([start, end]) => ({ space: name, start, end, only, reason: whyNot(other, start, end) })),
+      );
+      await breathe();
+    }
   }
-  return { places, count, compared, oneSided, states: [...irqStates(a, b), ...mappingStates(a, b)] };
+  return { places, count, compared, oneSided, oneSidedCount, states: [...irqStates(a, b), ...mappingStates(a, b)] };
 }
 
 interface Pair {
@@ -82,51 +114,57 @@ function regionsOf(a: Image, b: Image): Pair[] {
   });
 }
 
-function* differing(
-  a: RegionImage,
-  b: RegionImage,
-  ranges: readonly Range[],
-  registers: RegisterSet,
-): Generator<PlaceDifference> {
-  const { runs } = cellPlan(a.name, { width: a.width, registers, ranges, ownWidths: true, read: true });
-  for (const run of runs) {
-    for (let done = 0; done < run.count; done += CHUNK) {
-      const step = bytesOf(run.width);
-      const part = { ...run, offset: run.offset + done * step, count: Math.min(CHUNK, run.count - done) };
-      yield* differingIn(a, b, part, registers);
-    }
+/** Cells of `ranges`, some thousands at a time: those of registers at their own widths. */
+function* chunksOf(image: RegionImage, ranges: readonly Range[], registers: RegisterSet): Generator<Run> {
+  const { runs } = cellPlan(image.name, { width: image.width, registers, ranges, ownWidths: true, read: true });
+  for (const { offset, width, count } of runs) {
+    for (let done = 0; done < count; done += CHUNK)
+      yield { offset: offset + done * bytesOf(width), width, count: Math.min(CHUNK, count - done) };
   }
 }
 
-function* differingIn(
-  a: RegionImage,
-  b: RegionImage,
-  { offset, width, count }: Run,
-  registers: RegisterSet,
-): Generator<PlaceDifference> {
+interface Differing {
+  readonly count: number;
+  readonly first: readonly { readonly offset: number; readonly values: { readonly a: bigint; readonly b: bigint } }[];
+}
+
+/** How many cells differ; and where and how the first `most` of them do. */
+function differing(a: RegionImage, b: RegionImage, { offset, width, count }: Run, most: number): Differing {
   const step = bytesOf(width);
-  const [left, right] = [Buffer.alloc(count * step), Buffer.alloc(count * step)];
+  const [left, right] = [new Uint8Array(count * step), new Uint8Array(count * step)];
   a.kept.read(offset, left);
   b.kept.read(offset, right);
-  if (left.equals(right)) return;
-  for (let at = 0; at < left.length; at += step) {
-    const [one, other] = [left.subarray(at, at + step), right.subarray(at, at + step)];
-    if (one.equals(other)) continue;
-    const register = registers.registerAt(a.name, offset + at, width);
-    const values = { a: wordIn(one), b: wordIn(other) };
-    yield { space: a.name, offset: offset + at, width, ...(register && { register }), ...values };
+  if (Buffer.compare(left, right) === 0) return { count: 0, first: [] };
+  const [words, others] = [wordsIn(left, width), wordsIn(right, width)];
+  const first: Differing['first'][number][] = [];
+  let differ = 0;
+  for (let at = 0; at < count; at += 1) {
+    const [one = 0, other = 0] = [words[at], others[at]];
+    if (one === other) continue;
+    differ += 1;
+    if (differ <= most) first.push({ offset: offset + at * step, values: { a: BigInt(one), b: BigInt(other) } });
   }
+  return { count: differ, first };
 }
 
-function wordIn(bytes: Buffer): bigint {
-  return bytes.reduceRight((word, byte) => (word << 8n) | BigInt(byte), 0n);
+/** Both of these are little endian: what VFIO has, and the processors that this runs on. */
+function wordsIn({ buffer }: Uint8Array<ArrayBuffer>, width: Width): ArrayLike<number | bigint> {
+  if (width === 64) return new BigUint64Array(buffer);
+  return width === 32 ? new Uint32Array(buffer) : width === 16 ? new Uint16Array(buffer) : new Uint8Array(buffer);
 }
 
-function alone(space: string, only: 'a' | 'b', ranges: readonly Range[], other: RegionImage | undefined): OneSided[] {
-  return ranges.map(([start, end]) => {
-    const why = other?.missing.find((gap) => gap.start < end && gap.end > start)?.reason;
-    return { space, start, end, only, reason: why ?? 'it was not read' };
-  });
+/** Why a snapshot has nothing of these bytes. */
+function whyNot(image: RegionImage | undefined, start: number, end: number): string {
+  const { missing = [] } = image ?? {};
+  // The last gap that begins before the end: they are sorted.
+  let [low, high] = [0, missing.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((missing[middle]?.start ?? 0) < end) low = middle + 1;
+    else high = middle;
+  }
+  const gap = missing[low - 1];
+  return gap !== undefined && gap.end > start ? gap.reason : 'it was not read';
 }
 
 function irqStates(a: Image, b: Image): StateDifference[] {

@@ -15,6 +15,7 @@ export interface RegionImage {
   /** Of its words, where no register is known. */
   readonly width: Width;
   readonly kept: KeptBytes;
+  /** Sorted by their beginnings. */
   readonly missing: RegionSnapshot['missing'];
 }
 
@@ -37,11 +38,12 @@ export function readImage(file: string): Image {
 
 export function imageOf(snapshot: Snapshot, name: string): Image {
   const regions = new Map<number, RegionImage>();
-  let size = 0;
+  const room = { bytes: MOST_BYTES, memory: MOST_BYTES };
   for (const region of snapshot.regions) {
-    const kept = unpacked(region, name, MOST_BYTES - size);
-    size += kept.size;
-    const { index, missing, width } = region;
+    const kept = unpacked(region, name, room);
+    room.memory -= kept.size;
+    const { index, width } = region;
+    const missing = region.missing.toSorted((one, other) => one.start - other.start);
     regions.set(index, { index, name: region.name, size: region.size, width, kept, missing });
   }
   return { name, snapshot, regions, ...registersOf(snapshot, name) };
@@ -52,7 +54,8 @@ export function valueOf({ regions }: Image, { space, offset, width }: Register):
   return [...regions.values()].find(({ name }) => name === space)?.kept.word(offset, width);
 }
 
-function unpacked(region: RegionSnapshot, file: string, room: number): KeptBytes {
+/** `room`: what the words may come to, each counted as often as it is there, and the memory that they may take. */
+function unpacked(region: RegionSnapshot, file: string, room: { bytes: number; readonly memory: number }): KeptBytes {
   const refuse = (why: string): VfioError =>
     new VfioError({
       kind: 'absent',
@@ -71,7 +74,9 @@ function unpacked(region: RegionSnapshot, file: string, room: number): KeptBytes
       if (value >= 1n << BigInt(width)) throw refuse(`the word ${digits} has more than ${width} bits`);
       const length = Number(times) * step;
       if (at + length > region.size) throw refuse(`the block at ${block.offset} goes past the region's end`);
-      if (kept.size + length > room) throw refuse(`its bytes are more than the ${MOST_BYTES} that a snapshot may hold`);
+      room.bytes -= length;
+      if (room.bytes < 0 || kept.size > room.memory)
+        throw refuse(`its bytes are more than the ${MOST_BYTES} that a snapshot may hold`);
       kept.put(at, width, value, Number(times));
       at += length;
     }

@@ -6,7 +6,7 @@ const PAGE = 4096;
 export const MOST_BYTES = 256 * 2 ** 20;
 
 interface Page {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   /** 1 for each byte that is known. */
   readonly known: Uint8Array;
 }
@@ -23,25 +23,26 @@ export class KeptBytes {
   /** Puts `times` words of the same value from `offset` on, which is a multiple of the width. */
   put(offset: number, width: Width, value: bigint, times: number): void {
     const step = bytesOf(width);
-    const word = Buffer.alloc(8);
-    word.writeBigUInt64LE(value);
-    const pattern = Buffer.alloc(PAGE, word.subarray(0, step));
-    for (let at = offset; at < offset + times * step;) {
-      const length = Math.min(PAGE - (at % PAGE), offset + times * step - at);
-      this.#set(at, pattern.subarray(0, length));
-      at += length;
+    for (let at = offset, left = times; left > 0;) {
+      const { bytes, known } = this.#page(Math.floor(at / PAGE));
+      const inPage = at % PAGE;
+      const count = Math.min(left, (PAGE - inPage) / step);
+      const end = inPage + count * step;
+      if (width === 64) bytes.writeBigUInt64LE(value, inPage);
+      else bytes.writeUIntLE(Number(value), inPage, step);
+      if (count > 1) bytes.fill(bytes.subarray(inPage, inPage + step), inPage + step, end);
+      known.fill(1, inPage, end);
+      at += count * step;
+      left -= count;
     }
   }
 
-  #set(at: number, bytes: Uint8Array): void {
-    const number = Math.floor(at / PAGE);
-    let page = this.#pages.get(number);
-    if (page === undefined) {
-      page = { bytes: new Uint8Array(PAGE), known: new Uint8Array(PAGE) };
-      this.#pages.set(number, page);
-    }
-    page.bytes.set(bytes, at % PAGE);
-    page.known.fill(1, at % PAGE, (at % PAGE) + bytes.length);
+  #page(number: number): Page {
+    const there = this.#pages.get(number);
+    if (there !== undefined) return there;
+    const page = { bytes: Buffer.alloc(PAGE), known: new Uint8Array(PAGE) };
+    this.#pages.set(number, page);
+    return page;
   }
 
   /** Copies what is at `offset`; false where not all of it is known. */

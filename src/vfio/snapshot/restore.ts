@@ -33,6 +33,8 @@ export interface RestorePlan {
   readonly skips: readonly RestoreSkip[];
   /** Registers that nothing can be written to. */
   readonly readOnly: number;
+  /** Patterns of the profile that no register of the device has. */
+  readonly unknown: readonly string[];
   /** Registers of the config space that were left out: how a device sits on its bus is no state of the device. */
   readonly config: number;
 }
@@ -59,7 +61,8 @@ export function planRestore(device: Device, image: Image, named?: readonly Regis
     else if (typeof found === 'string') skips.push({ register, reason: found });
     else steps.push(found);
   }
-  return { steps, skips, readOnly, config };
+  const unknown = (device.profile?.restore ?? []).filter((pattern) => selected(device, pattern).length === 0);
+  return { steps, skips, readOnly, config, unknown };
 }
 
 /** The registers in the order in which they are restored, each place once. */

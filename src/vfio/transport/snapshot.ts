@@ -10,7 +10,8 @@ import {
 } from '../abi/vfio.js';
 import { VfioError } from '../errors.js';
 import { type Image, readImage } from '../snapshot/image.js';
-import type { RegisterMap } from '../registers/register-map.js';
+import { type RegisterMap, registersIn } from '../registers/register-map.js';
+import type { Snapshot } from '../snapshot/format.js';
 import type { DeviceInfo, DmaLimits, IrqInfo, RegionInfo, Transport } from './transport.js';
 
 /** A device as a snapshot file shows it: reads answer with what was read then, all else is refused. */
@@ -41,9 +42,22 @@ export class SnapshotTransport implements Transport {
     return new SnapshotTransport(readImage(file), file);
   }
 
-  /** The register maps that the file has. */
-  get maps(): readonly RegisterMap[] {
-    return this.#image.registers.maps;
+  /** Those with something to be read here. */
+  get registerMaps(): readonly RegisterMap[] {
+    const names = new Set([...this.#image.regions.values()].map(({ name }) => name));
+    return this.#image.registers.maps.filter(({ children }) =>
+      [...registersIn(children)].some(({ space }) => names.has(space)),
+    );
+  }
+
+  /** What was known of the kind of device; nothing in files of version 1, and of devices behind sockets. */
+  get ids(): Snapshot['device']['ids'] {
+    return this.#image.snapshot.device.ids;
+  }
+
+  /** The name of the device itself. */
+  get shows(): string {
+    return this.#image.snapshot.device.name;
   }
 
   regionInfo(index: number): RegionInfo {

@@ -1,5 +1,6 @@
 import type { IommuHardware } from '../abi/iommufd.js';
 import type { FailureDetails } from '../errors.js';
+import type { RegisterMap } from '../registers/register-map.js';
 
 /** The way in by which a device was opened. */
 export type Via = 'group' | 'cdev' | 'vfio-user' | 'snapshot';
@@ -107,6 +108,8 @@ export interface Transport {
   readonly warnings: readonly string[];
   /** IOMMU group number where there is one. */
   readonly group?: string;
+  /** What a file that shows a device says of its registers. */
+  readonly registerMaps?: readonly RegisterMap[];
 
   regionInfo(index: number): RegionInfo;
   irqInfo(index: number): IrqInfo;
