@@ -1,36 +1,73 @@
+import { createRequire } from 'node:module';
+import type { parse, ParseError, printParseErrorCode } from 'jsonc-parser';
 import { VfioError } from '../errors.js';
 
 /**
  * What is in JSON that a person wrote: comments (// and between slashes and stars) and commas behind the last element are passed over. Throws
  * VfioError with the line and column of what is wrong. `operation` is what is being done: 'read uart.json'.
  */
-export function dataOf(text: string, operation: string, file: string): unknown {
-  const plain = withoutComments(text.replace(/^\uFEFF/, ''));
+export function dataOf(given: string, operation: string, file: string): unknown {
+  const text = given.replace(/^\uFEFF/, '');
   try {
-    const data: unknown = JSON.parse(plain);
-    return data;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : '';
-    const said = /position (\d+)/.exec(message)?.[1];
-    const at = said === undefined ? plain.trimEnd().length : Number(said);
-    const before = plain.slice(0, at).split('\n');
-    const place = `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
-    const found = plain[at];
-    const what = found === undefined ? 'the text ends too soon' : `${JSON.stringify(found)} is not expected here`;
-    throw new VfioError({ kind: 'unsupported', operation, why: `${place}: ${what}`, hint: hintFor(plain, at) });
+    return JSON.parse(text);
+  } catch {
+    return commented(text, (at, { why, hint }) => {
+      const before = text.slice(0, at).split('\n');
+      const place = `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
+      return new VfioError({ kind: 'unsupported', operation, why: `${place}: ${why}`, hint });
+    });
   }
 }
 
-function hintFor(text: string, at: number): string {
-  const rest = text.slice(at);
-  if (/^0[xbo]/i.test(text.slice(Math.max(0, at - 1)))) return 'numbers in hexadecimal stand in quotes: "0x10"';
-  if (rest.startsWith("'")) return 'texts stand in double quotes';
-  if (/^["{[\w]/.test(rest)) return 'is a comma missing before it?';
-  return 'it is JSON; // comments are allowed';
+interface Mistake {
+  readonly why: string;
+  readonly hint: string;
 }
 
-/** The same text, as long as before, with spaces for comments and for commas before a closing bracket. */
-function withoutComments(text: string): string {
-  const token = /"(?:[^"\\\n]|\\.)*"?|\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|,(?=(?:\s|\/\/[^\n]*\n|\/\*[^]*?\*\/)*[\]}])/g;
-  return text.replaceAll(token, (found) => (found.startsWith('"') ? found : found.replaceAll(/[^\n]/g, ' ')));
+/** What is no plain JSON; throws what `failure` makes of the first mistake and its place in the text. */
+function commented(text: string, failure: (at: number, mistake: Mistake) => VfioError): unknown {
+  // Loaded where it is needed: nearly all files are plain.
+  const jsonc: { parse: typeof parse; printParseErrorCode: typeof printParseErrorCode } = createRequire(
+    import.meta.url,
+  )('jsonc-parser');
+  const errors: ParseError[] = [];
+  let data: unknown;
+  try {
+    data = jsonc.parse(text, errors, { allowTrailingComma: true });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw failure(0, { why: 'its lists and objects go too deep', hint: 'is a bracket missing?' });
+  }
+  const [first] = errors;
+  if (first === undefined) return data;
+  // Of 0x10 it takes the 0 for a number.
+  const at = first.offset - (/^0[xbo]/i.test(text.slice(Math.max(0, first.offset - 1))) ? 1 : 0);
+  throw failure(at, mistakeAt(jsonc.printParseErrorCode(first.error), text.slice(at)));
+}
+
+const missing: Readonly<Record<string, string>> = {
+  CommaExpected: 'a comma',
+  ColonExpected: 'a colon',
+  CloseBraceExpected: 'a }',
+  CloseBracketExpected: 'a ]',
+};
+
+const plainJson = 'it is JSON; // comments are allowed';
+
+/** The kind of mistake, as the parser names it, in words; `rest` is the text from there on. */
+function mistakeAt(code: string, rest: string): Mistake {
+  const word = /^[\w$.+-]+/.exec(rest)?.[0] ?? rest.slice(0, 1);
+  const found = word === '' ? undefined : JSON.stringify(word.slice(0, 40));
+  if (code === 'UnexpectedEndOfComment') return { why: 'a comment has no end', hint: plainJson };
+  if (code === 'UnexpectedEndOfString' || code === 'InvalidEscapeCharacter' || code === 'InvalidUnicode')
+    return { why: 'a text has no end on its line, or holds \\ where \\\\ is meant', hint: plainJson };
+  if (rest.startsWith("'")) return { why: `${found} is not expected here`, hint: 'texts stand in double quotes' };
+  if (/^0[xbo]/i.test(rest))
+    return { why: `${found} is not expected here`, hint: 'numbers in hexadecimal stand in quotes: "0x10"' };
+  const what = missing[code];
+  if (what !== undefined)
+    return { why: `${what} is missing${found === undefined ? '' : ` before ${found}`}`, hint: plainJson };
+  if (found === undefined) return { why: 'the text ends too soon', hint: plainJson };
+  const hint = /^[A-Za-z_]/.test(rest) ? 'names and texts stand in double quotes' : plainJson;
+  return { why: `${found} is not expected here`, hint };
 }

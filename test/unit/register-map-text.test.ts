@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { VfioError } from '../../src/vfio/errors.js';
+import { dataOf } from '../../src/vfio/registers/map-text.js';
+
+function read(text: string): unknown {
+  return dataOf(text, 'read m.json', 'm.json');
+}
+
+test('whatever is JSON is read as JSON.parse reads it, with comments between its parts too', () => {
+  fc.assert(
+    fc.property(fc.json(), fc.nat(4), (text, indent) => {
+      const wanted: unknown = JSON.parse(text);
+      assert.deepEqual(read(text), wanted);
+      assert.deepEqual(read(`// ",]\n${JSON.stringify(wanted, undefined, indent)} /* { */`), wanted);
+    }),
+  );
+});
+
+test('comments, and commas behind the last', () => {
+  assert.deepEqual(read('\uFEFF// a map\n{ "a": [1, "0x1F",], /* b is "c" */ "b": "//x, ]", }'), {
+    a: [1, '0x1F'],
+    b: '//x, ]',
+  });
+});
+
+test('a mistake is met with its line and column', () => {
+  const cases: Readonly<Record<string, string>> = {
+    '': '1:1: the text ends too soon',
+    '{\n  "a": 1\n  "b": 2 }': '3:3: a comma is missing before "\\""',
+    '[1 2]': '1:4: a comma is missing before "2"',
+    '{"a" 1}': '1:6: a colon is missing before "1"',
+    "{'a': 1}": '1:2: "\'" is not expected here',
+    '{a: 1}': '1:2: "a" is not expected here',
+    '{"a": rw,\n"b": 2}': '1:7: "rw" is not expected here',
+    '{"a": 0x10,\n"b": 2}': '1:7: "0x10" is not expected here',
+    '{"a": 01}': '1:8: a comma is missing before "1"',
+    '{"a": "b\n"}': '1:7: a text has no end on its line, or holds \\ where \\\\ is meant',
+    '{"a": "b\\x"}': '1:7: a text has no end on its line, or holds \\ where \\\\ is meant',
+    '[1] x': '1:5: "x" is not expected here',
+    '{"a": 1': '1:8: a } is missing',
+    '[1, /* ': '1:5: a comment has no end',
+    [`[1, ${'['.repeat(100_000)}`]: '1:1: its lists and objects go too deep',
+  };
+  for (const [text, wanted] of Object.entries(cases)) {
+    assert.throws(
+      () => read(text),
+      (error) => error instanceof VfioError && error.details.why === `m.json:${wanted}`,
+      `${text.slice(0, 30)} -> ${wanted}`,
+    );
+  }
+});
+
+test('no text takes long, and none does anything but give data or a failure', () => {
+  const pieces = fc.constantFrom(...'{ } [ ] , : " "a" 1 0x // /* */ \n \\ null __proto__'.split(' '), ' ');
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 40 }), (parts) => {
+      try {
+        read(parts.join(''));
+      } catch (error) {
+        assert.ok(error instanceof VfioError, String(error));
+      }
+    }),
+    { numRuns: 2000 },
+  );
+  for (const piece of ['/*', '//\n', '"', ',', '\\', '[', ' ', '0', '/* */'])
+    assert.throws(() => read(`[1, ${piece.repeat(200_000)} 2`), VfioError);
+  assert.deepEqual(read(`[1, ${'/* a */ '.repeat(1000)} 2]`), [1, 2]);
+});
