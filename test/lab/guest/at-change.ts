@@ -14,11 +14,12 @@ export interface Moment {
 }
 
 /**
- * What happens at a moment: the process is killed before the change, or with half of it written where it is a line of a file;
- * it is stopped (SIGSTOP) before it; or a file of sysfs is written by somebody else before or behind it.
+ * What happens at a moment, before the change or right behind it: the process is killed, or stopped (SIGSTOP), or somebody else writes to a file
+ * of sysfs. Or it is killed with half of the change made, where that is a line of a file.
  */
 export type Event =
-  | { readonly what: 'kill' | 'tear' | 'stop' }
+  | { readonly what: 'tear' }
+  | { readonly what: 'kill' | 'stop'; readonly when: 'before' | 'behind' }
   | { readonly what: 'interfere'; readonly when: 'before' | 'behind'; readonly file: string; readonly bytes: string };
 
 /** Has something happen to a process of the tool at a moment: it preloads this file, and knows of nothing. */
@@ -39,23 +40,20 @@ function intercept(order: Moment & Event): void {
   let left = order.nth;
 
   const isNow = (kind: Moment['of']): boolean => (order.of === 'all' || kind === 'sysfs') && left-- === 0;
-  const interfere = (when: 'before' | 'behind'): void => {
-    if (order.what !== 'interfere' || order.when !== when) return;
-    const fd = openSync(order.file, 'w');
-    writeSync(fd, order.bytes);
-    closeSync(fd);
-  };
-  const before = (): void => {
-    if (order.what === 'kill' || order.what === 'tear') process.kill(process.pid, 'SIGKILL');
-    if (order.what === 'stop') process.kill(process.pid, 'SIGSTOP');
-    interfere('before');
+  const meet = (when: 'before' | 'behind'): void => {
+    if (order.what === 'tear' ? when !== 'before' : order.when !== when) return;
+    if (order.what === 'interfere') {
+      const fd = openSync(order.file, 'w');
+      writeSync(fd, order.bytes);
+      closeSync(fd);
+    } else process.kill(process.pid, order.what === 'stop' ? 'SIGSTOP' : 'SIGKILL');
   };
   const own = <T>(change: () => T, tear: () => void = () => undefined): T => {
     const now = isNow('all');
     if (now && order.what === 'tear') tear();
-    if (now) before();
+    if (now) meet('before');
     const result = change();
-    if (now) interfere('behind');
+    if (now) meet('behind');
     return result;
   };
 
@@ -67,11 +65,11 @@ function intercept(order: Moment & Event): void {
       return Object.assign(handle, {
         async write(bytes: string) {
           const now = isNow('sysfs');
-          if (now) before();
+          if (now) meet('before');
           try {
             return await write(bytes);
           } finally {
-            if (now) interfere('behind');
+            if (now) meet('behind');
           }
         },
       });

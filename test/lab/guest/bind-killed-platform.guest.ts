@@ -17,7 +17,7 @@ after(() => prompt[Symbol.dispose]());
 
 /** Runs the line until SIGKILL ends it right before that change. @returns false where it came to its end before. */
 async function killed(line: string, moment: Moment): Promise<boolean> {
-  using tool = new Tool(['-c', line], at(moment, { what: 'kill' }));
+  using tool = new Tool(['-c', line], at(moment, { what: 'kill', when: 'before' }));
   const { code, stderr } = await tool.ended();
   if (code === null) return true;
   assert.equal(code, 0, stderr);

@@ -27,7 +27,7 @@ interface PlanData {
 }
 
 /** Would be killed by the first thing that it changes, in sysfs or in its own folder. */
-const planner = new Prompt(at({ of: 'all', nth: 0 }, { what: 'kill' }));
+const planner = new Prompt(at({ of: 'all', nth: 0 }, { what: 'kill', when: 'before' }));
 const prompt = new Prompt();
 after(() => {
   planner[Symbol.dispose]();

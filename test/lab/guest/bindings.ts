@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STATE } from './at-change.js';
 import { type Bus, driverOf } from './bind.js';
@@ -48,4 +48,14 @@ export async function refused(line: string, ...args: readonly string[]): Promise
   const why = /^error: .*\n {2}why: (.*)\n {2}try: .*\n$/.exec(ran.stderr)?.[1];
   assert.ok(why !== undefined, ran.stderr);
   return { ...ran, why };
+}
+
+/** What the kernel answers where a driver is to forget a dynamic id: ENODEV where it does not know it, undefined where it has done so. */
+export function forgetId(driver: string, ids: string): unknown {
+  try {
+    writeFileSync(`/sys/bus/pci/drivers/${driver}/remove_id`, ids);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error;
+  }
 }

@@ -46,7 +46,8 @@ export class Prompt implements Disposable {
   /** Types a line that is to be the tool's last, and waits for the end. */
   async last(line: string): Promise<Ran> {
     this.tool.type(line);
-    return this.tool.ended();
+    this.tool.type('quit');
+    return this.tool.left();
   }
 
   [Symbol.dispose](): void {

@@ -62,6 +62,10 @@ export class Tool {
     return this.#child.pid;
   }
 
+  signal(name: 'SIGCONT' | 'SIGKILL'): void {
+    this.#child.kill(name);
+  }
+
   type(line: string): void {
     this.#child.stdin.write(`${line}\n`);
   }
@@ -78,9 +82,14 @@ export class Tool {
     await this.#inTime(outcome, `no ${String(wanted)} on ${stream}`);
   }
 
-  /** Closes standard input and waits for the end. */
+  /** Closes standard input and waits for the end. At the prompt that interrupts what is being done. */
   async ended(): Promise<Ran> {
     this.#child.stdin.end();
+    return this.left();
+  }
+
+  /** Waits for the end. */
+  async left(): Promise<Ran> {
     const code = await this.#inTime(this.#closed, 'no end');
     return { code, stdout: this.stdout, stderr: this.stderr };
   }
