@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { parseGuestResult } from './guest-result.js';
-import { quote, runGuest, type GuestOptions, type GuestRun } from './guest.js';
+import { quote, startGuest, type GuestOptions, type GuestRun } from './guest.js';
 import { buildFolder, guestTest } from './project.js';
 
 export interface GuestTestOptions extends Omit<GuestOptions, 'script'> {
@@ -11,15 +11,22 @@ export interface GuestTestOptions extends Omit<GuestOptions, 'script'> {
   tests: readonly string[];
   /** Lines for /bin/sh before the tests. */
   setup?: string;
+  /** What the host does while they run, with the folder of results; `ended` is aborted when the guest is gone. */
+  meanwhile?: (results: string, ended: AbortSignal) => Promise<void>;
 }
 
 /** Boots a guest, runs test files in it with node:test, and makes each of their tests a subtest of `t`. */
 export async function runGuestTests(t: TestContext, options: GuestTestOptions): Promise<GuestRun> {
-  const { tests, setup = '', ...guest } = options;
-  const run = await runGuest({
+  const { tests, setup = '', meanwhile, ...guest } = options;
+  const running = await startGuest({
     ...guest,
     script: [setup, 'status=0', ...tests.map(command), 'exit $status'].join('\n'),
   });
+  const over = new AbortController();
+  const work = Promise.allSettled([meanwhile?.(running.results, over.signal)]);
+  const run = await running.ended.finally(() => over.abort());
+  const [done] = await work;
+  if (done.status === 'rejected') throw done.reason;
   let failures = 0;
   for (const name of tests) {
     const file = join(run.results, `${name}.results`);

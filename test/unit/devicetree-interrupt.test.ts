@@ -263,6 +263,17 @@ test('references take as many cells as their provider says, and their names from
     '- - [] ! 3 bytes are no list of phandles',
   ]);
   assert.deepEqual(refs(d({ ngpios: [5] }), 'ngpios'), []);
+  assert.deepEqual(refs(d({ 'gpio-ranges': [1, 0, 5, 30, 3, 0, 40, 2] }), 'gpio-ranges'), [
+    '- /cru [0,5,30]',
+    '- /none [0,40,2]',
+  ]);
+  assert.deepEqual(refs(d({ 'gpio-ranges': [1, 0] }), 'gpio-ranges'), [
+    '- /cru [0] ! /cru wants 3 cells, and 1 are there',
+  ]);
+  assert.deepEqual(refs(d({ 'fsl,stop-mode': [1, 0x10, 3] }), 'fsl,stop-mode'), ['- /cru [16,3]']);
+  assert.deepEqual(refs(d({ intf_mode: [9, 4] }), 'intf_mode'), [
+    '- - [] ! no node has phandle 0x9, so what follows cannot be told apart',
+  ]);
 });
 
 test('what may hang is warned of, and what cannot is not', () => {

@@ -115,6 +115,30 @@ function valueIn({ properties }: GuestDevice, name: string): string | undefined 
   return properties.find((property) => property.name === name)?.value;
 }
 
+test('a number that names a node of the host is never left as a number', () => {
+  const { tree, node } = machine(
+    {
+      phandle: [7],
+      'interrupt-controller': true,
+      '#interrupt-cells': [2],
+      '#size-cells': [0],
+      'gpio-ranges': [7, 0, 0, 58],
+      'snps,mtl-rx-config': [8],
+      'fsl,stop-mode': [3, 0x10, 4],
+      '/rx-queues-config': { phandle: [8], 'snps,rx-queues-to-use': [5] },
+    },
+    {},
+  );
+  const device = exported(tree, node);
+  assert.equal(valueIn(device, 'gpio-ranges'), '<&device 0x0 0x0 0x3a>');
+  assert.equal(valueIn(device, 'snps,mtl-rx-config'), '<&device_1_rx_queues_config>');
+  assert.equal(valueIn(device, 'fsl,stop-mode'), undefined);
+  assert.match(device.left.find(({ what }) => what === 'fsl,stop-mode')?.why ?? '', /it refers to \/pll/);
+  // What dtc warns of otherwise: a controller without the first, cells of a node below which nothing has an address.
+  assert.deepEqual([valueIn(device, '#address-cells'), valueIn(device, '#size-cells')], ['<0x0>', undefined]);
+  assertWellFormed(overlay(device));
+});
+
 test('clocks get fixed rates: the one of the tree, the one that it has set, or the one of the profile', () => {
   const { tree, node } = machine({
     clocks: [2, 3, 7, 3, 8, 3, 9, 4],

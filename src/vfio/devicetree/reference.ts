@@ -18,6 +18,8 @@ interface Shape {
   readonly cells?: string;
   /** What is taken where the provider lacks it; by default that is an error. */
   readonly fallback?: number;
+  /** Cells behind each phandle, whatever the provider says; 'rest' where there is one phandle, and all that follows belongs to it. */
+  readonly fixed?: number | 'rest';
   /** The property with the names of the entries. */
   readonly names?: string;
 }
@@ -43,6 +45,16 @@ const shapes: Readonly<Record<string, Shape>> = {
   'sound-dai': { cells: '#sound-dai-cells' },
   'access-controllers': { cells: '#access-controller-cells', names: 'access-controller-names' },
   'memory-region': { names: 'memory-region-names' },
+  'io-backends': { cells: '#io-backend-cells' },
+  pses: { cells: '#pse-cells' },
+  'gpio-ranges': { fixed: 3 },
+  'riscv,delegate': { fixed: 2 },
+  ...Object.fromEntries(
+    ['allwinner,sram', 'fsl,blk-ctrl', 'fsl,liodn-reg', 'fsl,stop-mode', 'intf_mode'].map((name): [string, Shape] => [
+      name,
+      { fixed: 'rest' },
+    ]),
+  ),
   ...Object.fromEntries(
     [
       'interrupt-parent',
@@ -82,6 +94,21 @@ const shapes: Readonly<Record<string, Shape>> = {
       'pm_qos',
       'secure-monitor',
       'nvmem',
+      'power-supplies',
+      'hdmi-phandle',
+      'amlogic,ao-sysctrl',
+      'amlogic,canvas',
+      'arasan,soc-ctl-syscon',
+      'arm,cs-dev-assoc',
+      'fsl,bman-portals',
+      'fsl,fman-ports',
+      'fsl,msi',
+      'fsl,qman-portals',
+      'fsl,srio-rmu-handle',
+      'riscv,children',
+      'snps,axi-config',
+      'snps,mtl-rx-config',
+      'snps,mtl-tx-config',
     ].map((name): [string, Shape] => [name, {}]),
   ),
 };
@@ -149,13 +176,14 @@ function references(tree: DeviceTree, node: DtNode, property: Property): Referen
     }
     const target = tree.byPhandle(phandle);
     // Without the provider nobody knows how many cells follow.
-    const rest = at === cells.length || shape.cells === undefined ? '' : ', so what follows cannot be told apart';
+    const alone = shape.cells === undefined && shape.fixed === undefined;
+    const rest = at === cells.length || alone ? '' : ', so what follows cannot be told apart';
     if (target === undefined) {
       add({ cells: [], problem: `no node has phandle 0x${phandle.toString(16)}${rest}` });
       if (rest !== '') break;
       continue;
     }
-    const count = shape.cells === undefined ? 0 : (target.property(shape.cells)?.u32 ?? shape.fallback);
+    const count = countOf(shape, target, cells.length - at);
     if (count === undefined) {
       add({ target, cells: [], problem: `${target.path} has no ${shape.cells ?? ''}${rest}` });
       break;
@@ -169,6 +197,12 @@ function references(tree: DeviceTree, node: DtNode, property: Property): Referen
     at += count;
   }
   return found;
+}
+
+/** The cells behind a phandle that refers to `target`, of those that are `left`; undefined where the target does not say how many. */
+function countOf({ cells, fixed, fallback }: Shape, target: DtNode, left: number): number | undefined {
+  if (fixed !== undefined) return fixed === 'rest' ? left : fixed;
+  return cells === undefined ? 0 : (target.property(cells)?.u32 ?? fallback);
 }
 
 function namesOf(node: DtNode, property: Property, shape: Shape): readonly string[] {

@@ -76,11 +76,23 @@ export class Family {
     const regs = top.children.flatMap((child) => (this.#kept.has(child) ? (child.property('reg') ?? []) : []));
     const { address, size } = cellsBelow(top);
     const counts = [address, size];
+    if (regs.length === 0) return this.#controllerCells(top);
     // Buses of other kinds are often left without, and their drivers know better.
-    if (regs.length === 0 || regs.some(({ bytes }) => bytes.length % (4 * (address + size)) !== 0)) return [];
+    if (regs.some(({ bytes }) => bytes.length % (4 * (address + size)) !== 0)) return [];
     return cellCounts.flatMap((name, nth) =>
       top.property(name) === undefined ? [{ name, value: `<0x${(counts[nth] ?? 0).toString(16)}>` }] : [],
     );
+  }
+
+  #hasAddresses(node: DtNode): boolean {
+    return node.children.some((child) => this.#kept.has(child) && child.property('reg') !== undefined);
+  }
+
+  /** An interrupt controller whose interrupts have no unit address says so, which a host's node may leave out. */
+  #controllerCells(node: DtNode): GuestProperty[] {
+    const isSilent =
+      node.property('interrupt-controller') !== undefined && node.property('#address-cells') === undefined;
+    return isSilent && !this.#hasAddresses(node) ? [{ name: '#address-cells', value: '<0x0>' }] : [];
   }
 
   childrenOf(node: DtNode, within: string): GuestNode[] {
@@ -105,7 +117,7 @@ export class Family {
       const property = node.property(name);
       return property === undefined ? [] : [{ name, value: this.#references(node, property) ?? property.source }];
     });
-    return [...plain, ...this.propertiesOf(node, `${path}: `, {})];
+    return [...plain, ...this.#controllerCells(node), ...this.propertiesOf(node, `${path}: `, {})];
   }
 
   #interruptsWithin(node: DtNode): readonly string[] {
@@ -122,7 +134,7 @@ export class Family {
     where: string,
     { keep = [], drop = [], properties = {} }: GuestDescription,
   ): GuestProperty[] {
-    const hasChildren = node.children.some((child) => this.#kept.has(child));
+    const hasAddresses = this.#hasAddresses(node);
     const isController = node.property('interrupt-controller') !== undefined;
     return node.properties.flatMap((property): GuestProperty[] => {
       const { name } = property;
@@ -134,7 +146,7 @@ export class Family {
       if (drop.includes(name)) return leave();
       const dropped = keep.includes(name) ? undefined : isDropped(name);
       if (dropped !== undefined) return leave(dropped.why);
-      if (cellCounts.includes(name) && !hasChildren && !isController) return [];
+      if (cellCounts.includes(name) && !hasAddresses && !(isController && name === '#address-cells')) return [];
       if (name === 'clocks' && node === this.#top) return [];
       if (!isPropertyName(name)) return leave('its name cannot be written');
       if (property.bytes.length > LARGEST_VALUE) return leave(`it has ${property.bytes.length} bytes`);
