@@ -46,6 +46,8 @@ class Front {
   #interrupts = 0;
   #prompt: Prompt | undefined;
   #report: TestReport | undefined;
+  /** The full screen, where text that nobody waits for belongs into its prompt. */
+  #screen: { interject(text: string): void } | undefined;
   /** Gives the terminal back, where the full screen has it. */
   #closeScreen: () => void = () => undefined;
   /** Where a bug is being reported: the process ends with that and with nothing else. */
@@ -160,11 +162,15 @@ class Front {
   }
 
   async #runScreen(): Promise<void> {
-    const { Dashboard } = await import('./tui/dashboard.js');
+    const [{ Dashboard }, { OwnTerminal }] = await Promise.all([
+      import('./tui/dashboard.js'),
+      import('./tui/own-terminal.js'),
+    ]);
     await this.output.flush();
+    const output = new OwnTerminal((text) => dashboard.interject(text));
     const dashboard = new Dashboard(this.session, {
       input: process.stdin,
-      output: process.stdout,
+      output,
       colour: this.#colour(1),
       mouse: true,
       history: true,
@@ -172,8 +178,11 @@ class Front {
     });
     this.#closeScreen = () => {
       this.output.instead = undefined;
+      this.#screen = undefined;
       dashboard.close();
+      output.destroy();
     };
+    this.#screen = dashboard;
     this.output.instead = dashboard.output;
     try {
       await dashboard.run();
@@ -284,7 +293,8 @@ class Front {
       return;
     }
     const text = await failureText(JavaScriptError.from(error), this.#failureStyle());
-    if (this.#prompt) this.#prompt.interject(() => process.stderr.write(text));
+    if (this.#screen) this.#screen.interject(text);
+    else if (this.#prompt) this.#prompt.interject(() => process.stderr.write(text));
     else {
       process.stderr.write(text);
       this.#leave(exitCodes.failed);

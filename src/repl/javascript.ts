@@ -55,7 +55,8 @@ function runBreakably(script: Script): unknown {
  */
 function leavePrompt(): () => void {
   process.stdin.setRawMode(false);
-  const streams = [process.stdout, process.stderr];
+  // The full screen has its own way to take what is printed, which has no such state.
+  const streams = [process.stdout, process.stderr].filter((stream) => !Object.hasOwn(stream, 'write'));
   for (const stream of streams)
     Reflect.set(stream, 'write', (text: string | Uint8Array) => writeSync(stream.fd, text.toString()) >= 0);
   return () => {

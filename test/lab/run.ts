@@ -4,18 +4,24 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LabError } from './command.js';
 import { prepare } from './guest.js';
+import { requirements } from './host/tmux.js';
 import { builtKernel, type Arch } from './kernel.js';
+import { ensure } from './packages.js';
 import { buildFolder, cacheFolder } from './project.js';
 import { removeAbandoned } from './work-folder.js';
 
-const USAGE = `usage: npm run lab -- [--verbose] [--build-kernels] [x86_64|arm64] [NAME...]
+const USAGE = `usage: npm run lab -- [--verbose] [--build-kernels] [host|x86_64|arm64] [NAME...]
 
-Boots guests under QEMU and runs the tests of test/lab in them: all, those of one guest, or those whose name contains NAME.
+Runs the tests of test/lab, in a terminal of this machine (host) and in guests that it boots under QEMU: all, those of one place, or those
+whose name contains NAME.
   --verbose        show the guests' consoles and output while they run
   --build-kernels  build the kernels into .lab (unless they are there) and end; prebuilt ones are not looked at
 VFIODBG_LAB_KERNELS names a folder of prebuilt kernels (x86_64-bzImage, arm64-Image.gz).`;
 
-const ARCHES: readonly Arch[] = ['x86_64', 'arm64'];
+/** Where a test runs: in a guest, or on the machine itself. */
+type Place = Arch | 'host';
+
+const PLACES: readonly Place[] = ['host', 'x86_64', 'arm64'];
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   // Anything but a LabError is a bug of the lab, and its place matters.
@@ -36,23 +42,24 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (request.buildKernels) {
-    for (const arch of request.arches) say(`kernel: ${await builtKernel(arch, say)}`);
+    for (const arch of request.places) if (arch !== 'host') say(`kernel: ${await builtKernel(arch, say)}`);
     return 0;
   }
   await removeAbandoned(join(cacheFolder, 'results'));
-  const files = request.arches.flatMap((arch) => testFiles(arch, request.names));
+  const files = request.places.flatMap((place) => testFiles(place, request.names));
   if (files.length === 0) {
-    const all = ARCHES.flatMap((arch) => testFiles(arch, []).map((file) => `${arch} ${testName(file)}`));
+    const all = PLACES.flatMap((place) => testFiles(place, []).map((file) => `${place} ${testName(file)}`));
     throw new LabError(`no test matches ${request.names.join(' ')}. There are:\n  ${all.join('\n  ')}`);
   }
-  for (const arch of request.arches.filter((each) => testFiles(each, request.names).length > 0)) {
-    say(`${arch} kernel: ${(await prepare(arch, say)).kernel}`);
+  for (const place of request.places.filter((each) => testFiles(each, request.names).length > 0)) {
+    if (place === 'host') await ensure(requirements, say);
+    else say(`${place} kernel: ${(await prepare(place, say)).kernel}`);
   }
   return runTests(files, request.verbose);
 }
 
 interface Request {
-  arches: readonly Arch[];
+  places: readonly Place[];
   names: readonly string[];
   verbose: boolean;
   buildKernels: boolean;
@@ -68,17 +75,17 @@ function parse(args: readonly string[]): Request | string {
   } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-    const chosen = ARCHES.filter((arch) => positionals.includes(arch));
-    const names = positionals.filter((word) => !ARCHES.some((arch) => arch === word));
+    const chosen = PLACES.filter((place) => positionals.includes(place));
+    const names = positionals.filter((word) => !PLACES.some((place) => place === word));
     const { verbose, help } = values;
-    return { arches: chosen.length > 0 ? chosen : ARCHES, names, verbose, help, buildKernels: values['build-kernels'] };
+    return { places: chosen.length > 0 ? chosen : PLACES, names, verbose, help, buildKernels: values['build-kernels'] };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-function testFiles(arch: Arch, names: readonly string[]): string[] {
-  const folder = join(buildFolder, 'test/lab', arch);
+function testFiles(place: Place, names: readonly string[]): string[] {
+  const folder = join(buildFolder, 'test/lab', place);
   return readdirSync(folder)
     .filter((file) => file.endsWith('.lab.js'))
     .filter((file) => names.length === 0 || names.some((name) => file.includes(name)))

@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import { escape } from '../../views/escape.js';
 import { bitsText } from '../../vfio/registers/field-value.js';
 import { fullName } from '../../vfio/registers/lookup.js';
@@ -8,13 +7,15 @@ import type { View } from '../../views/view.js';
 import type { Frame, PaneFrame } from '../../views/tui/frame.js';
 import { insideOf } from '../../views/tui/frame.js';
 import { layOut, type Layout, type Rect } from '../../views/tui/layout.js';
-import { type Key, type MouseEvent, Screen } from '../../views/tui/screen.js';
+import type { Key, MouseEvent } from '../../views/tui/key-reader.js';
+import { Screen, type ScreenOptions } from '../../views/tui/screen.js';
 import { Prompt } from '../repl.js';
 import { describe } from '../report.js';
 import type { Session } from '../session.js';
 import { type Binding, bindings, labelOf } from './bindings.js';
 import { ConfirmDialog, type Dialog, InputDialog, TextDialog } from './dialog.js';
 import { InterruptsPane } from './interrupts-pane.js';
+import { JobControl } from './job-control.js';
 import { keyHelp, keyLine } from './key-help.js';
 import { locate } from './locate.js';
 import { MemoryPane } from './memory-pane.js';
@@ -32,11 +33,12 @@ const FRAME_MS = 33;
 /** Lines that a turn of the wheel scrolls. */
 const WHEEL = 3;
 
-export interface DashboardOptions {
-  readonly input: Duplex;
-  readonly output: Duplex;
-  readonly colour: boolean;
-  readonly mouse: boolean;
+/** Keys that work while a question is on the screen. */
+const screenKeys: ReadonlySet<string> = new Set(['C-l', 'C-z']);
+/** Keys with Alt that the prompt's line editing knows (node:readline). */
+const lineKeys: ReadonlySet<string> = new Set(['M-b', 'M-f', 'M-d', 'M-y', 'M-backspace', 'M-delete']);
+
+export interface DashboardOptions extends Pick<ScreenOptions, 'input' | 'output' | 'colour' | 'mouse'> {
   /** Keeps the lines that are typed for the next session. */
   readonly history: boolean;
   /** A failure as text to show, with its line breaks. */
@@ -67,6 +69,19 @@ export class Dashboard implements PaneSetHost {
   #drawn = 0;
   #timer: NodeJS.Timeout | undefined;
   #leave: () => void = () => undefined;
+  readonly #jobs = new JobControl({
+    give: () => {
+      this.#set.refresher.halt(true);
+      this.#screen.suspend();
+    },
+    take: () => {
+      // Also where nobody gave it: a process that was stopped by SIGSTOP does not know.
+      this.#screen.suspend();
+      this.#screen.resume();
+      this.#set.refresher.halt(false);
+      this.redraw();
+    },
+  });
 
   constructor(session: Session, options: DashboardOptions) {
     this.session = session;
@@ -78,7 +93,9 @@ export class Dashboard implements PaneSetHost {
       mouse: options.mouse,
       onKey: (key) => this.#onKey(key),
       onMouse: (event) => this.#onMouse(event),
+      onPaste: (text) => this.#onPaste(text),
       onResize: () => this.redraw(),
+      onEnd: () => this.#leave(),
     });
     this.#prompt = new PromptPane(this, this.#screen.size);
     this.#focus = this.#prompt.id;
@@ -118,6 +135,7 @@ export class Dashboard implements PaneSetHost {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#jobs.close();
     this.#set.close();
     this.#screen.close();
     this.session.panes = undefined;
@@ -250,21 +268,39 @@ export class Dashboard implements PaneSetHost {
   }
 
   #onKey(key: Key): void {
-    if (this.#dialog !== undefined && key.name !== 'C-l' && key.name !== 'C-z') {
+    const binding = this.#bindingOf(key);
+    const text = this.#dialog === undefined && this.pane === this.#prompt;
+    if (binding === undefined && key.name.startsWith('M-') && !(text && lineKeys.has(key.name))) {
+      // Escape, and a key that came as soon: slow lines deliver them together.
+      this.#onKey({ name: 'escape', sequence: key.sequence.slice(0, 1) });
+      this.#onKey({ name: key.name.slice(2), sequence: key.sequence.slice(1) });
+      return;
+    }
+    if (this.#dialog !== undefined && !screenKeys.has(key.name)) {
       this.#dialog.key(key);
       return;
     }
-    const found = this.bindings.filter(({ keys }) => keys.includes(key.name));
-    // A key of this kind of pane is meant before one of every pane's.
-    const binding = found.find(({ where }) => where === this.pane.kind) ?? found[0];
     if (binding === undefined) {
-      if (this.pane === this.#prompt) this.#prompt.type(key.sequence);
+      if (text) this.#prompt.type(key.sequence);
       else if (key.name === 'C-c') this.session.interrupt();
       return;
     }
     const reason = binding.disabled?.(this);
     if (reason === undefined) void this.#guarded(() => binding.run(this, key.name));
     else this.#status.tell(`${labelOf(binding)}: ${reason}`);
+  }
+
+  /** A key of this kind of pane is meant before one of every pane's. */
+  #bindingOf({ name }: Key): Binding | undefined {
+    const found = this.bindings.filter(({ keys }) => keys.includes(name));
+    return found.find(({ where }) => where === this.pane.kind) ?? found[0];
+  }
+
+  /** What is pasted is text and no keys, wherever it comes. */
+  #onPaste(text: string): void {
+    if (this.#dialog !== undefined) this.#dialog.paste?.(text);
+    else if (this.pane === this.#prompt) this.#prompt.type(text);
+    else this.#status.tell('what is pasted goes to the prompt: press : first');
   }
 
   #onMouse({ action, column, row }: MouseEvent): void {
@@ -290,6 +326,13 @@ export class Dashboard implements PaneSetHost {
 
   async #fail(error: unknown): Promise<void> {
     await this.output.write(await this.#options.failureText(error));
+  }
+
+  /** Shows text that comes by itself above the line that is being typed. */
+  interject(text: string): void {
+    const show = (): boolean => this.#prompt.output.write(text.endsWith('\n') ? text : `${text}\n`);
+    if (this.#line) this.#line.interject(show);
+    else show();
   }
 
   #open(dialog: Dialog): void {
@@ -406,11 +449,7 @@ export class Dashboard implements PaneSetHost {
   }
 
   suspend(): void {
-    this.#set.refresher.halt(true);
-    this.#screen.suspend(() => {
-      this.#set.refresher.halt(false);
-      this.redraw();
-    });
+    this.#jobs.stop();
   }
 
   showKeys(): void {

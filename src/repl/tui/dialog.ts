@@ -3,7 +3,7 @@ import { escape } from '../../views/escape.js';
 import { head, textWidth } from '../../views/text-width.js';
 import { centred, DIALOG, type PaneFrame } from '../../views/tui/frame.js';
 import type { Size } from '../../views/tui/layout.js';
-import type { Key } from '../../views/tui/screen.js';
+import type { Key } from '../../views/tui/key-reader.js';
 
 /** Columns of a question, and of what is typed into it. */
 const WIDTH = 64;
@@ -12,6 +12,8 @@ const WIDTH = 64;
 export interface Dialog {
   frame(size: Size): PaneFrame;
   key(key: Key): void;
+  /** Text that was pasted; a question without a line to type takes none. */
+  paste?(text: string): void;
 }
 
 /** Who shows a dialog, and is told when it is done. */
@@ -84,6 +86,12 @@ export class InputDialog implements Dialog {
         if (!/[\u0000-\u001f\u007f]/.test(sequence)) this.#put(before + sequence, behind);
     }
     this.#redraw();
+  }
+
+  paste(text: string): void {
+    // oxlint-disable-next-line no-control-regex
+    const typed = text.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
+    this.#put(this.#text.slice(0, this.#cursor) + typed, this.#text.slice(this.#cursor));
   }
 
   #put(before: string, behind: string): void {

@@ -1,8 +1,9 @@
-import type { Duplex } from 'node:stream';
+import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import type { Widgets } from 'blessed';
 import { cut } from '../text-width.js';
 import { lineText } from '../line.js';
 import { DIALOG, type Frame, insideOf, type PaneFrame } from './frame.js';
+import { type KeyListener, KeyReader } from './key-reader.js';
 import type { Rect, Size } from './layout.js';
 import { styled } from './style.js';
 
@@ -10,29 +11,28 @@ import { styled } from './style.js';
 process.env['NCURSES_NO_UTF8_ACS'] = '1';
 const { default: blessed } = await import('blessed');
 
-/** A key as the terminal sent it. */
-export interface Key {
-  /** 'a', 'f2', 'tab', 'escape', 'pageup'; with 'C-', 'S-' and 'M-' in front where they were held. */
-  readonly name: string;
-  /** The bytes that came. */
-  readonly sequence: string;
-}
-
-export interface MouseEvent {
-  readonly action: 'press' | 'release' | 'wheel-up' | 'wheel-down';
-  readonly column: number;
-  readonly row: number;
-}
-
-export interface ScreenOptions {
-  readonly input: Duplex;
+export interface ScreenOptions extends KeyListener {
+  readonly input: Readable & { setRawMode?(on: boolean): unknown };
   readonly output: Duplex;
   readonly colour: boolean;
   readonly mouse: boolean;
-  onKey(key: Key): void;
-  onMouse(event: MouseEvent): void;
   onResize(size: Size): void;
+  /** The terminal will send no more keys. */
+  onEnd(): void;
 }
+
+/** Modes of the terminal while the screen is its own. Source: xterm's control sequences (DECSET). */
+const MOUSE = ['?1000', '?1006'];
+const PASTE = '?2004';
+/** Puts the window's title away and sets another (XTWINOPS 22 and OSC 2), and brings it back (XTWINOPS 23). */
+const TITLE = { set: '\u001b[22;2t\u001b]2;vfiodbg\u0007', restore: '\u001b[23;2t' };
+
+/** What its declarations leave out: taking the terminal and giving it back, and the cells. */
+type BlessedScreen = Widgets.Screen & {
+  enter(): void;
+  leave(): void;
+  readonly lines: readonly (readonly [number, string][])[];
+};
 
 /** What one pane is drawn with. */
 interface Boxes {
@@ -45,36 +45,37 @@ interface Boxes {
  * frame is new and writes no more than that.
  */
 export class Screen {
-  readonly #screen: Widgets.Screen;
+  readonly #screen: BlessedScreen;
   readonly #options: ScreenOptions;
   readonly #boxes = new Map<string, Boxes>();
   readonly #status: Widgets.BoxElement;
   readonly #keys: Widgets.BoxElement;
+  readonly #reader: KeyReader;
   #closed = false;
+  #suspended = false;
 
   constructor(options: ScreenOptions) {
     this.#options = options;
-    this.#screen = blessed.screen({
-      input: options.input,
+    this.#reader = new KeyReader(options);
+    options.output.write(TITLE.set);
+    const screen = blessed.screen({
+      // It would take two keys that come at once for one; the keys are read here.
+      input: new PassThrough(),
       output: options.output,
       // It cannot read the terminfo of today; what it writes with this one every terminal of today takes.
       terminal: 'xterm-256color',
       fullUnicode: true,
       warnings: false,
       autoPadding: false,
-      title: 'vfiodbg',
     });
+    this.#screen = screen as BlessedScreen;
     const line = { left: 0, height: 1, width: '100%', tags: false, wrap: false };
     this.#status = blessed.box({ parent: this.#screen, top: 0, ...line });
     this.#keys = blessed.box({ parent: this.#screen, bottom: 0, ...line });
-    this.#screen.program.on('keypress', (text: string | undefined, key: KeyPress | undefined) =>
-      this.#onKey(text, key),
-    );
-    if (options.mouse) {
-      this.#screen.enableMouse();
-      this.#screen.on('mouse', (event: Widgets.Events.IMouseEventArg) => this.#onMouse(event));
-    }
     this.#screen.on('resize', () => options.onResize(this.size));
+    options.input.on('error', this.#ended);
+    process.once('exit', this.#exit);
+    this.#takeInput();
   }
 
   get size(): Size {
@@ -84,7 +85,7 @@ export class Screen {
 
   /** What stands on the screen, a row a string, blanks at the end taken away. */
   get text(): string[] {
-    const { lines } = this.#screen as Widgets.Screen & { readonly lines: readonly (readonly [number, string][])[] };
+    const { lines } = this.#screen;
     return lines.map((row) =>
       row
         .map(([, character]) => character)
@@ -96,7 +97,7 @@ export class Screen {
   }
 
   draw(frame: Frame): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#suspended) return;
     const { colour } = this.#options;
     const { columns } = frame.size;
     this.#status.setContent(styled(frame.status, columns, colour));
@@ -125,19 +126,66 @@ export class Screen {
     this.#options.output.write(sequence);
   }
 
-  /** Gives the terminal back and stops the process (Ctrl-Z); comes back with SIGCONT. */
-  suspend(resumed: () => void): void {
-    this.#screen.program.sigtstp(() => {
-      this.#screen.alloc();
-      resumed();
-    });
+  /** Gives the terminal back for a while: until `resume` nothing is drawn and no key is read. */
+  suspend(): void {
+    if (this.#closed || this.#suspended) return;
+    this.#suspended = true;
+    this.#giveInput();
+    this.#screen.leave();
+    this.#options.output.write(TITLE.restore);
+  }
+
+  /** Takes the terminal again. Nothing is on it: the next frame is drawn whole. */
+  resume(): void {
+    if (this.#closed || !this.#suspended) return;
+    this.#suspended = false;
+    this.#options.output.write(TITLE.set);
+    this.#screen.enter();
+    this.#takeInput();
+  }
+
+  get suspended(): boolean {
+    return this.#suspended;
   }
 
   /** Gives the terminal back as it was. Safe to call twice. */
   close(): void {
     if (this.#closed) return;
+    this.suspend();
     this.#closed = true;
+    process.off('exit', this.#exit);
     this.#screen.destroy();
+  }
+
+  readonly #read = (bytes: Buffer): void => this.#reader.feed(bytes);
+  readonly #ended = (): void => this.#options.onEnd();
+  /** Whoever ends the process without asking: the user's own JavaScript, for instance. */
+  readonly #exit = (): void => this.close();
+
+  #takeInput(): void {
+    const { input, mouse } = this.#options;
+    // Once off and on again: whoever stopped the process may have set the terminal back without this process knowing.
+    input.setRawMode?.(false);
+    input.setRawMode?.(true);
+    input.on('data', this.#read);
+    input.on('end', this.#ended);
+    input.resume();
+    this.#modes('h', mouse);
+  }
+
+  #giveInput(): void {
+    const { input, mouse } = this.#options;
+    this.#modes('l', mouse);
+    input.off('data', this.#read);
+    input.off('end', this.#ended);
+    this.#reader.close();
+    input.pause();
+    input.setRawMode?.(false);
+  }
+
+  #modes(set: 'h' | 'l', mouse: boolean): void {
+    const modes = mouse ? [...MOUSE, PASTE] : [PASTE];
+    this.#options.output.write(modes.map((mode) => `\u001b[${mode}${set}`).join(''));
   }
 
   #drawPane({ id, rect, title, lines, focused }: PaneFrame): void {
@@ -181,26 +229,6 @@ export class Screen {
     program.cup(pane.rect.top + 1 + pane.cursor.row, pane.rect.left + 1 + pane.cursor.column);
     program.showCursor();
   }
-
-  #onKey(text: string | undefined, key: KeyPress | undefined): void {
-    const sequence = key?.sequence ?? text ?? '';
-    // blessed tells of Return twice, once by each of its names.
-    if (key?.name === 'enter' && sequence === '\r') return;
-    if (sequence === '' || sequence.startsWith('\u001b[M') || sequence.startsWith('\u001b[<')) return;
-    this.#options.onKey({ name: key?.full ?? text ?? sequence, sequence });
-  }
-
-  #onMouse({ action, x, y }: Widgets.Events.IMouseEventArg): void {
-    const known = { mousedown: 'press', mouseup: 'release', wheelup: 'wheel-up', wheeldown: 'wheel-down' } as const;
-    const told = Object.hasOwn(known, action) ? known[action as keyof typeof known] : undefined;
-    if (told !== undefined) this.#options.onMouse({ action: told, column: x, row: y });
-  }
-}
-
-interface KeyPress {
-  readonly name?: string;
-  readonly full?: string;
-  readonly sequence?: string;
 }
 
 function place(box: Widgets.BoxElement, { left, top, columns, rows }: Rect): void {
