@@ -10,13 +10,12 @@ import { layOut, type Layout, type Rect } from '../../views/tui/layout.js';
 import type { Key, MouseEvent } from '../../views/tui/key-reader.js';
 import { Screen, type ScreenOptions } from '../../views/tui/screen.js';
 import { Prompt } from '../repl.js';
-import { describe } from '../report.js';
 import type { Session } from '../session.js';
 import { type Binding, bindings, labelOf } from './bindings.js';
-import { ConfirmDialog, type Dialog, InputDialog, TextDialog } from './dialog.js';
 import { InterruptsPane } from './interrupts-pane.js';
 import { JobControl } from './job-control.js';
 import { keyHelp, keyLine } from './key-help.js';
+import { liveWork } from './live-work.js';
 import { locate } from './locate.js';
 import { MemoryPane } from './memory-pane.js';
 import type { Pane } from './pane.js';
@@ -25,6 +24,7 @@ import { INITIAL_LAYOUT, savedLayouts } from './saved-layout.js';
 import { planOf } from './plan.js';
 import { PaneOutput } from './pane-output.js';
 import { PromptPane } from './prompt-pane.js';
+import { Questions } from './questions.js';
 import { RegistersPane } from './registers-pane.js';
 import { StatusLine } from './status-line.js';
 
@@ -58,9 +58,7 @@ export class Dashboard implements PaneSetHost {
   /** Panes as they were last used, the newest first; the prompt is none of them. */
   #recent: string[] = [];
   #zoomed = false;
-  #dialog: Dialog | undefined;
-  /** What comes when the dialog is done. */
-  #next: (() => void) | undefined;
+  readonly #questions = new Questions(() => this.redraw());
   /** The prompt's line, once it runs. */
   #line: Prompt | undefined;
   /** Where everything lay in the last picture. */
@@ -189,7 +187,7 @@ export class Dashboard implements PaneSetHost {
 
   #frame(layout: Layout): Frame {
     const { size } = this.#screen;
-    const dialog = this.#dialog?.frame(size);
+    const dialog = this.#questions.frame(size);
     const panes = layout.panes.map(({ id, rect }) => this.#paneFrame(id, rect));
     const hidden = layout.hidden.map((id) => this.#nameOf(id));
     return {
@@ -269,15 +267,15 @@ export class Dashboard implements PaneSetHost {
 
   #onKey(key: Key): void {
     const binding = this.#bindingOf(key);
-    const text = this.#dialog === undefined && this.pane === this.#prompt;
+    const text = !this.#questions.open && this.pane === this.#prompt;
     if (binding === undefined && key.name.startsWith('M-') && !(text && lineKeys.has(key.name))) {
       // Escape, and a key that came as soon: slow lines deliver them together.
       this.#onKey({ name: 'escape', sequence: key.sequence.slice(0, 1) });
       this.#onKey({ name: key.name.slice(2), sequence: key.sequence.slice(1) });
       return;
     }
-    if (this.#dialog !== undefined && !screenKeys.has(key.name)) {
-      this.#dialog.key(key);
+    if (this.#questions.open && !screenKeys.has(key.name)) {
+      this.#questions.key(key);
       return;
     }
     if (binding === undefined) {
@@ -298,13 +296,13 @@ export class Dashboard implements PaneSetHost {
 
   /** What is pasted is text and no keys, wherever it comes. */
   #onPaste(text: string): void {
-    if (this.#dialog !== undefined) this.#dialog.paste?.(text);
+    if (this.#questions.open) this.#questions.paste(text);
     else if (this.pane === this.#prompt) this.#prompt.type(text);
     else this.#status.tell('what is pasted goes to the prompt: press : first');
   }
 
   #onMouse({ action, column, row }: MouseEvent): void {
-    if (this.#dialog !== undefined) return;
+    if (this.#questions.open) return;
     const at = this.#placed.find(
       ({ rect }) =>
         column >= rect.left && column < rect.left + rect.columns && row >= rect.top && row < rect.top + rect.rows,
@@ -335,39 +333,10 @@ export class Dashboard implements PaneSetHost {
     else show();
   }
 
-  #open(dialog: Dialog): void {
-    this.#dialog = dialog;
-    this.redraw();
-  }
-
-  readonly #dialogHost = {
-    done: (): void => {
-      this.#dialog = undefined;
-      const next = this.#next;
-      this.#next = undefined;
-      next?.();
-      this.redraw();
-    },
-    redraw: (): void => this.redraw(),
-  };
-
-  /** Asks for a line; `answer` says what is wrong with it, or throws. */
-  ask(title: string, text: string, answer: (text: string) => string | undefined | Promise<string | undefined>): void {
-    const guarded = async (typed: string): Promise<string | undefined> => {
-      try {
-        return await answer(typed);
-      } catch (error) {
-        const { problem } = describe(error);
-        return 'message' in problem ? problem.message : 'details' in problem ? problem.details.why : String(error);
-      }
-    };
-    this.#open(new InputDialog(title, text, guarded, this.#dialogHost));
-  }
-
   askPlace(): void {
     const { pane } = this;
     if (!(pane instanceof MemoryPane)) return;
-    this.ask('go to: region0 0x100, ring 0x40, CTRL', pane.place, (text) => {
+    this.#questions.ask('go to: region0 0x100, ring 0x40, CTRL', pane.place, (text) => {
       pane.goTo(locate(this.session, text));
       return undefined;
     });
@@ -396,17 +365,17 @@ export class Dashboard implements PaneSetHost {
     const names = field.values.filter(({ usage, isDefault }) => usage !== 'read' && isDefault !== true);
     const choices = names.length === 0 ? '' : ` (${names.map(({ name }) => name).join(', ')})`;
     const title = escape(`${register.path}.${field.name} ${bitsText(field)}${choices}`);
-    this.ask(title, pane.fieldValue, async (text) => {
+    this.#questions.ask(title, pane.fieldValue, async (text) => {
       const line = `set ${fullName(register)} ${field.name}=${text.trim()}`;
       const plan = await planOf(this.session, line);
-      this.#next = () => this.#confirmWrite(line, plan);
+      this.#questions.afterwards(() => this.#confirmWrite(line, plan));
       return undefined;
     });
   }
 
   #confirmWrite(line: string, plan: View): void {
     const shown: Line[] = [[{ text: escape(line), role: 'heading' }], ...render(plan, this.#screen.size.columns - 4)];
-    this.#open(new ConfirmDialog('write this?', shown, () => this.#line?.submit(line), this.#dialogHost.done));
+    this.#questions.confirm('write this?', shown, () => this.#line?.submit(line));
   }
 
   pauseLog(): void {
@@ -420,7 +389,7 @@ export class Dashboard implements PaneSetHost {
   exportLog(): void {
     const { pane } = this;
     if (!(pane instanceof InterruptsPane)) return;
-    this.ask('write the log to', 'vfiodbg-log.txt', (path) => {
+    this.#questions.ask('write the log to', 'vfiodbg-log.txt', (path) => {
       this.#status.tell(`${pane.export(path)} lines were written to ${path}`);
       return undefined;
     });
@@ -428,7 +397,7 @@ export class Dashboard implements PaneSetHost {
 
   askSearch(): void {
     const { pane } = this;
-    this.ask(`search in ${pane.title}`, pane.sought ?? '', (text) =>
+    this.#questions.ask(`search in ${pane.title}`, pane.sought ?? '', (text) =>
       pane.search(text) ? undefined : `"${text}" is not there`,
     );
   }
@@ -453,30 +422,17 @@ export class Dashboard implements PaneSetHost {
   }
 
   showKeys(): void {
-    this.#open(new TextDialog('keys', keyHelp(this), this.#dialogHost));
+    this.#questions.tell('keys', keyHelp(this));
   }
 
   askQuit(): void {
-    const live = this.#live;
+    const live = liveWork(this.session);
     if (live.length === 0) {
       this.#leave();
       return;
     }
     const lines = live.map((text): Line => [{ text, role: 'plain' }]);
-    this.#open(new ConfirmDialog('leave all the same?', lines, () => this.#leave(), this.#dialogHost.done));
-  }
-
-  /** What leaving would end. */
-  get #live(): string[] {
-    return this.session.devices.flatMap((device) => {
-      const vectors = [...device.irqs].filter(({ name, enabled }) => enabled && name !== 'err' && name !== 'req');
-      const { count } = device.mapped;
-      const name = escape(device.name);
-      return [
-        ...(count > 0 ? [`${name}: ${count === 1 ? 'one mapping is' : `${count} mappings are`} live`] : []),
-        ...(vectors.length > 0 ? [`${name}: ${vectors.map((irq) => irq.name).join(', ')} enabled`] : []),
-      ];
-    });
+    this.#questions.confirm('leave all the same?', lines, () => this.#leave());
   }
 
   /** What stands on the screen, a row a string. */

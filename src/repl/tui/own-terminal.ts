@@ -29,12 +29,11 @@ export class OwnTerminal extends Duplex {
     const { stdout, stderr } = process;
     this.#write = stdout.write.bind(stdout);
     for (const stream of stderr.isTTY ? [stdout, stderr] : [stdout]) {
-      const { write } = stream;
-      const own = Object.hasOwn(stream, 'write');
+      const before = Object.getOwnPropertyDescriptor(stream, 'write');
       stream.write = this.#divert;
       this.#restore.push(() => {
-        if (own) stream.write = write;
-        else Reflect.deleteProperty(stream, 'write');
+        if (before === undefined) Reflect.deleteProperty(stream, 'write');
+        else Object.defineProperty(stream, 'write', before);
       });
     }
     stdout.on('resize', this.#resized);

@@ -116,9 +116,7 @@ export class KeyReader {
 
   /** The rest did not come: what was taken for the beginning of a sequence is keys. */
   #giveUp(): void {
-    const [first = '', ...others] = this.#rest;
-    this.#rest = others.join('');
-    this.#key(first);
+    this.#key(this.#take(firstLength(this.#rest)));
     this.#tell();
     if (this.#rest !== '') this.#giveUp();
   }
@@ -127,7 +125,7 @@ export class KeyReader {
     while (this.#rest !== '') {
       if (this.#paste !== undefined) {
         if (!this.#takePaste(this.#paste)) return;
-      } else if (!this.#rest.startsWith(ESCAPE)) this.#key(this.#take([...this.#rest.slice(0, 2)][0]?.length ?? 1));
+      } else if (!this.#rest.startsWith(ESCAPE)) this.#key(this.#take(firstLength(this.#rest)));
       else if (partial.test(this.#rest)) return;
       else this.#sequence();
     }
@@ -166,7 +164,7 @@ export class KeyReader {
     else if (/^.O[A-Za-z]/.test(rest)) this.#named(this.#take(3), letters[rest.charAt(2)]);
     else if (rest.charAt(1) === ESCAPE || rest.charAt(1) === '[') this.#key(this.#take(1));
     else {
-      const [character = ''] = rest.slice(1, 3);
+      const character = rest.slice(1, 1 + firstLength(rest.slice(1)));
       this.#named(this.#take(1 + character.length), `M-${nameOf(character)}`);
     }
   }
@@ -211,6 +209,11 @@ export class KeyReader {
   #named(sequence: string, name: string | undefined): void {
     if (name !== undefined) this.#listener.onKey({ name, sequence });
   }
+}
+
+/** UTF-16 units of the first character. */
+function firstLength(text: string): number {
+  return (text.codePointAt(0) ?? 0) > 0xffff ? 2 : 1;
 }
 
 function nameOf(character: string): string {

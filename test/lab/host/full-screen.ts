@@ -17,7 +17,7 @@ export async function opened(window: Window, line: string): Promise<(told?: RegE
   await window.enter(line);
   await window.until((text) => text.includes('00000000: ') && text.includes('region0> '), 'the full screen');
   return async (told = /^$/) => {
-    await window.until((text) => /\n\$\n$/.test(text), 'the shell');
+    await window.until((text) => text.endsWith('\n$\n'), 'the shell');
     const after = await recorded(window);
     assert.deepEqual(after.state, before.state);
     assert.equal(after.modes, before.modes);

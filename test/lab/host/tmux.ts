@@ -152,6 +152,15 @@ export class Window {
 
   async #close(): Promise<void> {
     await this.#tmux('kill-server').catch(() => undefined);
-    rmSync(this.home, { recursive: true, force: true });
+    // What ran there may still write its history.
+    for (let tries = 0; ; tries += 1) {
+      try {
+        rmSync(this.home, { recursive: true, force: true });
+        return;
+      } catch (error) {
+        if (tries === 40) throw error;
+        await sleep(50);
+      }
+    }
   }
 }
