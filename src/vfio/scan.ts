@@ -1,6 +1,6 @@
 import { decodeWord } from './access-rules.js';
 import { type Journal, monotonicNs } from './journal.js';
-import type { BlockShape, Space } from './space.js';
+import type { Block, BlockShape, Space } from './space.js';
 import { Tally } from './tally.js';
 import { bytesOf, type Width } from './width.js';
 
@@ -69,18 +69,18 @@ export class Scan {
     return this.#faults.get(index);
   }
 
+  /** For a dry run: the gate hears what a round would read; what that brings is no value, and is not kept. */
+  rehearse(): void {
+    for (const run of this.#runs) this.#read(run);
+  }
+
   /** Reads every place once, and gives what has changed: in the first round all of them. Throws VfioError where the device is gone. */
   round(): readonly ScanChange[] {
-    const { allowSplit } = this.#options;
     const changes: ScanChange[] = [];
     this.tally.beginRound();
     for (const run of this.#runs) {
       [run.bytes, run.before] = [run.before, run.bytes];
-      const { faults } = run.space.readBlock(run.shape, {
-        into: run.bytes,
-        tally: this.tally,
-        ...(allowSplit !== undefined && { allowSplit }),
-      });
+      const { faults } = this.#read(run);
       const seen = this.#values[run.first] !== undefined;
       if (seen && !run.faulty && faults.length === 0 && Buffer.compare(run.bytes, run.before) === 0) continue;
       const reasons = new Map<number, string>();
@@ -93,6 +93,15 @@ export class Scan {
       this.#compare(run, reasons, changes);
     }
     return changes;
+  }
+
+  #read({ space, shape, bytes }: Run): Block {
+    const { allowSplit } = this.#options;
+    return space.readBlock(shape, {
+      into: bytes,
+      tally: this.tally,
+      ...(allowSplit !== undefined && { allowSplit }),
+    });
   }
 
   #compare({ space, shape, first, bytes }: Run, reasons: ReadonlyMap<number, string>, changes: ScanChange[]): void {

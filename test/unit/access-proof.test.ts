@@ -44,44 +44,87 @@ async function bench(t: TestContext): Promise<Bench> {
 
 test('looking makes no access: Tab, help, decode, lists, dry runs, JavaScript that is only shown', async (t) => {
   const { session, run, seen, noted } = await bench(t);
+  const [a, b] = [`${folder}/a.json`, `${folder}/b.json`];
+  await run(`snapshot ${a} region1 --registers; poke RW 3; snapshot ${b} region1 --registers; peek RW; poke RW 4`);
   const [before, from] = [seen(), session.requireDevice().journal.recorded];
   for (const { name } of commands) await run(`help ${name}`);
+  for (const { name, width } of commands) {
+    for (const line of [name, `${name} `, `${name} region1.`, `${name} C`, `${name} CTRL `, `${name} --`])
+      complete(line, session);
+    if (width) complete(`${name}.w region1 0x50 `, session);
+  }
   for (const line of [
-    'peek ',
-    'reg region1.',
-    'set CTRL ',
     'set CTRL SPEED=',
     'poke region0 0 [FIF',
     'dump CTRL.',
-    'wait FIFO ',
+    '$x = [FIFO',
+    '= device.reg',
+    'expect CTRL ',
   ])
     complete(line, session);
   for (const line of [
     'decode CTRL 0x123',
     'undo --list',
     'regions',
+    'info',
     'irq',
+    'irq stats',
+    'maps',
+    'iommu',
+    'profile',
+    'profile show sram',
     'log',
+    'option',
+    'doctor',
+    'regs',
+    'regs list',
+    'regs list region1.*',
+    'regs search FIFO',
+    'regs show FIFO',
+    'regs problems',
+    `regs export ${folder}/sram.json sram`,
+    `regs load ${folder}/sram.json --as again --at region1; regs unload again`,
+    `diff ${a} ${b}`,
+    `diff ${a} -n`,
+    `restore ${a} -n`,
+    `restore ${a} --verify -n`,
+    `snapshot ${folder}/never.json -n`,
+    `report ${folder}/never.md -n`,
+    `report ${folder}/left.md --no-read`,
+    'undo -n',
+    'watch CTRL RW --count 2 --every 1ms -n',
+    'sample RW 8 -n',
+    'plot RW --count 2 -n',
+    'wait RW == 1 -n',
+    'expect RW == 1 -n',
+    'option dryrun on; if [FIFO] == 1; echo yes; end; option dryrun off',
     'set CTRL EN=1 -n',
     'poke CTRL.EN 1 -n',
     'reg * -n',
+    'config -n',
     'dump region1 0..0x100 -n',
     'set CTRL EN=1 --js',
     'reg CTRL --js',
     'peek FIFO --js',
   ])
-    await run(line);
+    await run(line).catch((error: unknown) => assert.fail(`${line}: ${String(error)}`));
+  await session.execute(`open snapshot:${a}; close`, { prefixes: false });
   assert.equal(noted(from), 0);
   assert.deepEqual(seen(), before);
 });
 
-/** What a line reads and writes of region1, as the device counts it. */
-const costs: Readonly<Record<string, readonly [reads: number, writes: number]>> = {
+/** Registers of region1 that may be read in passing and that the device counts reads of. */
+const HARMLESS = 21;
+const kept = `snapshot ${folder}/kept.json region1 --registers`;
+
+/** What a line reads and writes of region1, as the device counts it; and what comes before it. */
+const costs: Readonly<Record<string, readonly [reads: number, writes: number, before?: string]>> = {
   'reg CTRL': [1, 0],
   'reg CTRL RW RO': [3, 0],
   'reg region1.W1? --brief': [3, 0],
   'reg FIFO WO': [0, 0],
   'reg FIFO --force': [1, 0],
+  'reg region1': [HARMLESS, 0],
   'set CTRL EN=1': [1, 1],
   'set CTRL EN=1 --verify': [2, 1],
   'poke CTRL.EN 0': [1, 1],
@@ -96,14 +139,33 @@ const costs: Readonly<Record<string, readonly [reads: number, writes: number]>> 
   'find region1 0..0x40 0x12345678': [14, 0],
   'compare region1 0..0x10 region1 0x10': [8, 0],
   'watch CTRL RW --count 3 --every 1ms': [6, 0],
+  'watch region1.W1? --count 3 --every 1ms': [9, 0],
+  'sample RW 8': [8, 0],
+  'sample RW 100 --every 1us': [100, 0],
+  'plot RW --count 3 --every 1ms': [3, 0],
   'expect CTRL EN=0': [1, 0],
-  'wait RW == 1': [1, 0],
+  'expect CTRL EN=0 SPEED=FAST': [1, 0],
+  'wait RW == 1': [1, 0, 'poke RW 1'],
+  'wait CTRL READY=1 SPEED=FAST --timeout 1s': [1, 0],
+  undo: [0, 1, 'peek RW; poke RW 1'],
+  'undo 2': [0, 2, 'peek RW; poke RW 1; peek R32; poke R32 2'],
+  [`snapshot ${folder}/cost.json region1 --registers`]: [HARMLESS, 0],
+  [`diff ${folder}/kept.json`]: [HARMLESS, 0, kept],
+  [`diff ${folder}/kept.json ${folder}/kept.json`]: [0, 0, kept],
+  [`restore ${folder}/kept.json`]: [10, 0, kept],
+  [`restore ${folder}/kept.json RW`]: [1, 1, `${kept}; poke RW 0x99; poke R32 1`],
+  [`restore ${folder}/kept.json RW R32 --verify`]: [4, 2, `${kept}; poke RW 0x98; poke R32 2`],
+  [`report ${folder}/cost.md`]: [HARMLESS, 0],
+  [`report ${folder}/cost-none.md --no-read`]: [0, 0],
+  'repeat 3; peek RW; end': [3, 0],
+  'if [RW] == 0; echo zero; end': [1, 0],
+  '$x = [RW] + [RO]': [2, 0],
 };
 
-for (const [line, [reads, writes]] of Object.entries(costs)) {
-  test(`${line}: ${reads} reads, ${writes} writes`, async (t) => {
+for (const [line, [reads, writes, first]] of Object.entries(costs)) {
+  test(`${line.replaceAll(folder, '')}: ${reads} reads, ${writes} writes`, async (t) => {
     const { run, seen } = await bench(t);
-    if (line === 'wait RW == 1') await run('poke RW 1');
+    if (first !== undefined) await run(first);
     const before = seen();
     await run(line);
     const now = seen();

@@ -8,6 +8,7 @@ import { flagName, tellsOnly } from '../../src/repl/command.js';
 import { commandModules } from '../../src/repl/commands/index.js';
 import { Registry } from '../../src/repl/registry.js';
 import { Session } from '../../src/repl/session.js';
+import { ExpectationError, UsageError } from '../../src/repl/usage-error.js';
 import { VfioError } from '../../src/vfio/errors.js';
 import type { JournalEntry } from '../../src/vfio/journal.js';
 import { KeptOutput } from './session-fixture.js';
@@ -46,10 +47,29 @@ function here(line: string): string {
   return line.replaceAll('/tmp/', `${folder}/`);
 }
 
+/** What the way in to a device can be asked for that changes something. */
+const altering: readonly string[] = ['write', 'setIrqs', 'reset', 'dmaMap', 'dmaUnmap'];
+
+/** Notes what the transport of the open device is asked for from now on. */
+function heard({ device }: Session): string[] {
+  const calls: string[] = [];
+  if (device === undefined) return calls;
+  const { transport } = device;
+  for (const name of ['read', ...altering]) {
+    const original: unknown = Reflect.get(transport, name);
+    assert.ok(typeof original === 'function');
+    Reflect.set(transport, name, (...given: unknown[]): unknown => {
+      calls.push(name);
+      return Reflect.apply(original, transport, given);
+    });
+  }
+  return calls;
+}
+
 for (const { name, effect, flags, examples } of commands) {
   const changes = effect !== 'none' && effect !== 'read';
   const telling = Object.keys(flags).filter((key) => tellsOnly(flags[key]));
-  test(`${name} in a read-only session ${changes ? 'is refused' : 'changes nothing'}`, async () => {
+  test(`${name} in a read-only session ${changes ? 'is refused before it asks for anything' : 'changes nothing'}`, async () => {
     for (const { line, device, after: before = [], untested } of examples) {
       const refuses = changes && !telling.some((key) => line.includes(flagName(key)));
       if (!refuses && untested !== undefined) continue;
@@ -57,12 +77,42 @@ for (const { name, effect, flags, examples } of commands) {
       try {
         const journal = session.device?.journal;
         const from = journal?.recorded ?? 0;
+        const calls = heard(session);
         const run = async (): Promise<void> => session.execute(here(line), { prefixes: false });
         // A line may hold more than one command: the first that changes something ends it.
         if (refuses)
           await assert.rejects(run(), (error) => error instanceof VfioError && error.kind === 'readonly', line);
         else await run().catch((error: unknown) => assert.ok(isRefusal(error), String(error)));
         assert.deepEqual(changesIn(journal?.entries(from) ?? []), [], line);
+        const alone = refuses && line.startsWith(name);
+        assert.deepEqual(alone ? calls : calls.filter((call) => altering.includes(call)), [], line);
+      } finally {
+        session.closeAll();
+      }
+    }
+  });
+
+  test(`${name} in a dry run asks for nothing, and nothing that was not read stands in the journal`, async () => {
+    for (const { line, device, after: before = [], untested } of examples) {
+      if (untested !== undefined) continue;
+      const session = await readOnly(device, before);
+      try {
+        session.options.set('readonly', false);
+        session.options.set('dryrun', true);
+        const journal = session.device?.journal;
+        const from = journal?.recorded ?? 0;
+        const calls = heard(session);
+        const run = async (): Promise<void> => session.execute(here(line), { prefixes: false });
+        await run().catch((error: unknown) =>
+          assert.ok(
+            isRefusal(error) || error instanceof UsageError || error instanceof ExpectationError,
+            String(error),
+          ),
+        );
+        const made = [...(journal?.entries(from) ?? [])].filter(
+          ({ kind }) => kind.startsWith('read') || changing.includes(kind),
+        );
+        assert.deepEqual([calls, made], [[], []], line);
       } finally {
         session.closeAll();
       }

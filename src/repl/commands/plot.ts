@@ -44,14 +44,15 @@ class Plot {
   }
 
   async run(): Promise<View> {
-    const { device, signal, session } = this.#context;
+    const { device, signal, session, dryRun } = this.#context;
     const { every, allowSplit } = this.#limits;
     const scan = new Scan([this.#at], { journal: device.journal, allowSplit });
+    if (dryRun) scan.rehearse();
+    this.#context.needValues();
     const ticker = new Ticker(every);
     try {
       for (;;) {
         scan.round();
-        this.#context.needValues();
         this.#take(scan);
         this.#seconds = ticker.elapsed / 1000;
         if (this.#ended()) break;

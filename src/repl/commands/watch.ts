@@ -59,7 +59,7 @@ class Watch {
     const { session, signal, dryRun } = this.#context;
     const { every, csv: path } = this.#limits;
     if (dryRun) {
-      this.#scan.round();
+      this.#scan.rehearse();
       return;
     }
     const names = this.#list.entries.map(({ name }) => name);
