@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { commandModules } from '../../src/repl/commands/index.js';
+import { Registry } from '../../src/repl/registry.js';
+import { Session } from '../../src/repl/session.js';
 import { layOut } from '../../src/vfio/registers/layout.js';
 import { parseSvd } from '../../src/vfio/registers/svd/svd-device.js';
+import { KeptOutput } from './session-fixture.js';
 import { deviceXml, peripheralXml, places, readSvd } from './svd-fixture.js';
 
 const registers = ['A', 'B', 'C'].map(
@@ -47,6 +54,46 @@ test('what stands before the mistake is used, but for the register that it cuts 
   assert.match(problems[0] ?? '', /^x\.svd:6:\d+: unclosed tag/);
   const passed = readSvd(good.replace('<name>CHIP</name>', '<name>R&D</name>'));
   assert.equal(passed.registers.get('P')?.length, 3, 'an & that should be &amp; stops nothing');
+});
+
+// oxlint-disable-next-line no-control-regex
+const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
+
+test('what a file calls things is shown without what a terminal would obey, in problems too', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-svd-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const output = new KeptOutput();
+  const session = new Session(new Registry(commandModules), output);
+  t.after(() => session.closeAll());
+  for (const evil of ['\u001b]0;x\u0007', '\u009b31m', '\u202e', '&#27;[31m', '&#x9b;31m', '%s[%s]', '$(x);"\'\\`']) {
+    const file = join(folder, 'evil.svd');
+    rmSync(file, { force: true });
+    const field = `<field><name>F${evil}</name><description>d${evil}</description><bitRange>[0:0]</bitRange><access>${evil}</access>
+      <enumeratedValues><enumeratedValue><name>V${evil}</name><value>1</value></enumeratedValue><enumeratedValue><name>W</name><value>${evil}</value></enumeratedValue></enumeratedValues></field>`;
+    writeFileSync(
+      file,
+      deviceXml(
+        `<peripheral><name>P${evil}</name><description>d${evil}</description><baseAddress>0</baseAddress><interrupt><name>I${evil}</name><value>1</value></interrupt>
+        <registers><register derivedFrom="${evil.replaceAll('"', '')}"><name>R${evil}</name><displayName>t${evil}</displayName><description>d${evil}</description>
+        <addressOffset>0</addressOffset><fields>${field}</fields></register></registers></peripheral>`,
+      ),
+    );
+    await session.execute(`regs load ${file}`, { prefixes: false });
+    const [name] = [...session.registers.registers].map(({ path }) => path);
+    assert.match(name ?? '', /^[\w.[\]]+$/, JSON.stringify(evil));
+    for (const line of [
+      'regs',
+      'regs list',
+      'regs search d',
+      `regs show ${name}`,
+      `decode ${name} 1`,
+      'regs problems',
+    ]) {
+      await session.execute(line, { prefixes: false });
+      assert.doesNotMatch(output.take(), obeyed, `${line}: ${JSON.stringify(evil)}`);
+    }
+    for (const { name: map } of session.registers.maps) session.registers.remove(map);
+  }
 });
 
 test('what is no SVD file is said to be none', () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FieldDescription, Register } from '../../src/vfio/registers/register-map.js';
+import { type FieldDescription, type Register, registersIn } from '../../src/vfio/registers/register-map.js';
+import { parseSvd } from '../../src/vfio/registers/svd/svd-device.js';
+import { windowMap } from '../../src/vfio/registers/svd/svd-map.js';
 import { deviceXml, peripheralXml, places, readSvd, registerXml, registersOf } from './svd-fixture.js';
 
 /** A register of that name and offset. */
@@ -528,6 +530,24 @@ test('alternateRegister, alternateGroup, alternateCluster and overlaps are other
     registers.map(({ path, alternate }) => `${path}${alternate === true ? ' alternate' : ''}`),
     ['MODE_B alternate', 'MODE_A', 'X', 'X_ALT alternate', 'DR', 'DR8 alternate', 'C.R alternate', 'END'],
   );
+});
+
+test('a peripheral that is another view of one is an alternate where both are in the map', () => {
+  const one = (name: string, rest: string): string =>
+    `<peripheral><name>${name}</name>${rest}<baseAddress>0x1000</baseAddress><registers>${reg('CR', 0)}</registers></peripheral>`;
+  const contents = parseSvd(
+    deviceXml(one('I2C', '<alternatePeripheral>SPI</alternatePeripheral>') + one('SPI', '')),
+    'x.svd',
+  );
+  assert.ok('device' in contents);
+  const file = { device: contents.device, registersOf: (index: number) => contents.registers[index] ?? [] };
+  const place = { origin: 'x.svd', space: 'region0', base: 0, address: 0x1000 };
+  const alternates = (indices: readonly number[]): string[] =>
+    [...registersIn(windowMap(file, indices, place).children)].map(
+      ({ path, alternate }) => `${path}${alternate === true ? ' alternate' : ''}`,
+    );
+  assert.deepEqual(alternates([0, 1]), ['I2C.CR alternate', 'SPI.CR']);
+  assert.deepEqual(alternates([0]), ['I2C.CR']);
 });
 
 test('prependToName and appendToName are in the names of all registers', () => {

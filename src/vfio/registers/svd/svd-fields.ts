@@ -70,16 +70,18 @@ function fieldsOf(element: Element, context: FieldContext, taken: Set<string>): 
     ...effectsIn(chain, reading, kind),
     values: valuesIn(chain, bits, context),
     ...(constraint !== undefined && { constraint }),
-    ...(description !== '' && { description }),
   };
   const { name, repeat } = naming;
-  const names =
-    repeat === undefined
-      ? [name]
-      : repeat.labels.map((label) => (name.includes('%s') ? name : `${name}%s`).replaceAll('%s', label));
   const found: FieldDescription[] = [];
-  for (const [at, each] of names.entries()) {
-    const field = { name: each, low: low + at * (repeat?.stride ?? 0), ...rest };
+  for (const [at, label] of (repeat?.labels ?? [undefined]).entries()) {
+    const named = (text: string): string => (label === undefined ? text : text.replaceAll('%s', label));
+    const each = named(repeat === undefined || name.includes('%s') ? name : `${name}%s`);
+    const field = {
+      name: each,
+      low: low + at * (repeat?.stride ?? 0),
+      ...rest,
+      ...(description !== '' && { description: named(description) }),
+    };
     const why = misplaced(field, width, taken);
     if (why === undefined) found.push(field);
     else reading.report(element, `${each}: ${why}`);
@@ -90,12 +92,14 @@ function fieldsOf(element: Element, context: FieldContext, taken: Set<string>): 
   return found;
 }
 
-/** bitRange, lsb and msb, or bitOffset and bitWidth: the style that the field itself uses, else that of what it is derived from. */
+/**
+ * bitRange, lsb and msb, or bitOffset and bitWidth: the style that the field itself uses, else that of what it is derived from. One that
+ * only says where it begins is as wide as that.
+ */
 function bitsIn(chain: Chain, reading: Reading): BitRange | undefined {
   const [field] = chain;
-  const said = chain.find((element) =>
-    ['bitRange', 'lsb', 'bitOffset'].some((name) => element.child(name) !== undefined),
-  );
+  const index = chain.findIndex(isPlaced);
+  const said = chain[index];
   if (field === undefined || said === undefined) {
     if (field !== undefined)
       reading.report(field, 'the field has no bits: bitRange, lsb and msb, or bitOffset and bitWidth');
@@ -105,16 +109,26 @@ function bitsIn(chain: Chain, reading: Reading): BitRange | undefined {
   if (pattern !== undefined) return reading.value(pattern, bitRangeOf);
   const lsb = said.child('lsb');
   const low = reading.whole(lsb ?? said.child('bitOffset'));
-  const high = lsb === undefined ? undefined : (reading.whole(inherited(chain, 'msb')) ?? low);
-  const bits =
-    high !== undefined && low !== undefined ? high - low + 1 : (reading.whole(inherited(chain, 'bitWidth')) ?? 1);
   if (low === undefined) return undefined;
+  const own = chain.slice(0, index + 1);
+  const high = lsb === undefined ? undefined : reading.whole(inherited(own, 'msb'));
+  const width = lsb === undefined ? reading.whole(inherited(own, 'bitWidth')) : undefined;
+  const bases = chain.slice(index + 1);
+  const bits =
+    high === undefined
+      ? (width ?? (bases.some(isPlaced) ? bitsIn(bases, reading)?.bits : undefined) ?? 1)
+      : high - low + 1;
   if (bits >= 1) return { low, bits };
   reading.report(
     said,
     lsb === undefined ? 'bitWidth: a field has one bit at the least' : `msb ${high} is below lsb ${low}`,
   );
   return undefined;
+}
+
+/** Whether an element says itself where its bits are. */
+function isPlaced(element: Element): boolean {
+  return ['bitRange', 'lsb', 'bitOffset'].some((name) => element.child(name) !== undefined);
 }
 
 /** The names of a field's values: one list for reading and writing, or one for each. */

@@ -2,7 +2,7 @@ import { nearest } from '../../nearest.js';
 import { layOut } from '../layout.js';
 import type { RegisterMap } from '../register-map.js';
 import { fitsStep } from '../register-path.js';
-import type { BlockSketch } from '../sketch.js';
+import type { BlockSketch, Sketch } from '../sketch.js';
 import { identifierOf } from './svd-names.js';
 import type { SvdFile } from './svd-file.js';
 import type { SvdPeripheral } from './svd-device.js';
@@ -62,9 +62,14 @@ export interface WindowPlace {
 /** One map of several peripherals, each where its bus address lies in a window of the bus; all of them are at `address` or behind it. */
 export function windowMap(file: SvdFile, indices: readonly number[], place: WindowPlace): RegisterMap {
   const { origin, space, base, address } = place;
-  const blocks = indices.flatMap((index) => {
+  const chosen = indices.flatMap((index) => {
     const peripheral = file.device.peripherals[index];
-    return peripheral === undefined ? [] : [blockOf(peripheral, file, index, peripheral.address - address)];
+    return peripheral === undefined ? [] : [{ index, peripheral }];
+  });
+  const names = new Set(chosen.map(({ peripheral }) => peripheral.name));
+  const blocks = chosen.map(({ index, peripheral }) => {
+    const block = blockOf(peripheral, file, index, peripheral.address - address);
+    return names.has(peripheral.alternate ?? '') ? alternate(block) : block;
   });
   const laid = layOut(blocks, { space, base });
   const { description } = file.device;
@@ -91,4 +96,11 @@ function blockOf(peripheral: SvdPeripheral, file: SvdFile, index: number, offset
     ...(peripheral.description !== undefined && { description: peripheral.description }),
     children: file.registersOf(index),
   };
+}
+
+/** What is another view of a place that something else is at. */
+function alternate<S extends Sketch>(sketch: S): S {
+  return sketch.kind === 'register'
+    ? { ...sketch, alternate: true }
+    : { ...sketch, children: sketch.children.map(alternate) };
 }

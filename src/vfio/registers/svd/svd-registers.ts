@@ -33,6 +33,8 @@ export interface RegisterContext {
   readonly unit: number;
   readonly prefix: string;
   readonly suffix: string;
+  /** Within a cluster that is another view of one (alternateCluster). */
+  readonly alternate?: boolean;
 }
 
 /** What a level says of registerPropertiesGroup, in place of what is handed down to it. */
@@ -90,7 +92,8 @@ function clusterIn(
   const naming = namingOf(chain, reading, undefined);
   const offset = offsetIn(chain, context);
   if (naming === undefined || offset === undefined || !reading.spend(REGISTER, element)) return undefined;
-  const children = sketchesIn(chain, propertiesIn(chain, reading, from), context, [...around, ...chain]);
+  const within = element.child('alternateCluster') === undefined ? context : { ...context, alternate: true };
+  const children = sketchesIn(chain, propertiesIn(chain, reading, from), within, [...around, ...chain]);
   return { kind: 'block', ...commonOf(chain, naming, offset, reading, unit), children };
 }
 
@@ -122,7 +125,9 @@ function registerIn(element: Element, from: Properties, context: RegisterContext
     reset,
     resetMask,
   });
-  const alternate = ['alternateRegister', 'alternateGroup'].some((name) => element.child(name) !== undefined);
+  const alternate =
+    context.alternate === true ||
+    ['alternateRegister', 'alternateGroup'].some((name) => element.child(name) !== undefined);
   return {
     ...common,
     ...settled,
