@@ -80,7 +80,7 @@ export function outcomeView({ plan, loads, devices, nodes, notes }: Outcome): Vi
     before,
     now,
   } of devices)
-    lines.push(`${name}: ${movement(before, now)}`);
+    lines.push(`${name}: ${movement(before, now)}${unwanted(plan, name, now)}`);
   if (nodes.length > 0)
     lines.push(`${nodes.join(' and ')}${handOver === undefined ? '' : ` belong to ${handOver.user} now`}`);
   lines.push(...notes);
@@ -94,6 +94,12 @@ export function outcomeView({ plan, loads, devices, nodes, notes }: Outcome): Vi
     notes,
   };
   return { kind: 'text', lines, data };
+}
+
+/** Where the kernel was to look for a driver, and there is none now. */
+function unwanted({ steps }: Plan, name: string, now: BindingState | undefined): string {
+  const wasProbed = steps.some(({ action, device }) => action === 'probe' && device.name === name);
+  return wasProbed && now?.driver === null ? ': no driver that is there wants it' : '';
 }
 
 function movement(before: BindingState, now: BindingState | undefined): string {

@@ -100,6 +100,9 @@ test(
       .device({ bus: 'amba', name: '9010000.pl031', driver: 'rtc-pl031' })
       .device({ bus: 'platform', name: 'a000000.virtio_mmio' });
     const { bind, release } = binding(kernel);
+    const { why, hint } = await failing(bind('9010000.pl031', { driver: 'vfio-platform' }));
+    assert.match(why, /vfio-platform is for devices on the platform bus, and this one is on the amba bus/);
+    assert.match(hint ?? '', /it goes to vfio-amba/);
     await bind('9010000.pl031');
     await bind('a000000.virtio_mmio', { driver: 'other-vfio-thing' });
     const { '9010000.pl031': rtc, 'a000000.virtio_mmio': mmio } = kernel.state();

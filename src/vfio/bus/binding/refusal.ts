@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type FailureDetails, VfioError } from '../../errors.js';
-import { type BusDevice, isVfioDriver, vfioDrivers } from '../bus-device.js';
+import { type BusDevice, busNames, isVfioDriver, vfioDrivers } from '../bus-device.js';
 import { noGroup } from '../iommu-absence.js';
 import { bridge, withVirtualFunctions } from '../obstacle.js';
 import type { Roots } from '../roots.js';
@@ -17,6 +17,14 @@ export function refuseImpossible(device: BusDevice, driver: string, method: Bind
   };
   if (!driverName.test(driver))
     refuse('unsupported', 'that is no name of a driver', `--driver ${vfioDrivers[device.bus]}`);
+  const otherBus = busNames.find((bus) => bus !== device.bus && vfioDrivers[bus] === driver);
+  if (otherBus !== undefined) {
+    refuse(
+      'unsupported',
+      `${driver} is for devices on the ${otherBus} bus, and this one is on the ${device.bus} bus`,
+      `leave --driver out: it goes to ${vfioDrivers[device.bus]}`,
+    );
+  }
   if (method === 'override' && !exists(overrideFile(device, roots))) {
     refuse(
       'unsupported',
