@@ -49,7 +49,7 @@ export function nodeView(description: NodeDescription, context: NodeContext): Fi
       ...description.references.map((reference) => referenceField(reference, description.memory)),
       ...(description.iommuMap ?? []).map((entry) => mapField('iommu-map', entry)),
       ...(description.msiMap ?? []).map((entry) => mapField('msi-map', entry)),
-      ...(device === undefined && description.ranges === undefined ? [] : dmaFields(description.dma)),
+      ...(isAboutDma(description, device !== undefined) ? dmaFields(description.dma) : []),
       ...rangesFields('ranges', description.ranges),
       ...rangesFields('dma-ranges', description.dmaRanges),
       ...mapFields(description.interruptMap),
@@ -83,7 +83,7 @@ function identityFields({ tree, compatible, status, disabledBy, aliases, deviceN
       ? []
       : [
           { label: 'compatible', value: compatible.join(', ') },
-          { label: 'kernel device', value: deviceName },
+          ...(deviceName === undefined ? [] : [{ label: 'kernel device', value: deviceName }]),
         ]),
     {
       label: 'status',
@@ -231,8 +231,15 @@ function memoryText(entries: readonly RegEntry[], size: bigint | undefined): str
 }
 
 function mapField(label: string, { first, length, target, output, problem }: MapEntry): Field {
+  if (length === 0 && problem !== undefined) return { label, value: spans(problem, 'warning') };
   const value = `${hex(first)}..${hex(first + length)} -> ${target?.path ?? '?'} ${hex(output)}`;
   return { label, value, ...(problem !== undefined && { note: problem }) };
+}
+
+/** Whether DMA is worth a line: of a bus and of the open device in any case, of other nodes where the tree says something. */
+function isAboutDma({ dma, ranges, deviceName, reg }: NodeDescription, isOpen: boolean): boolean {
+  if (isOpen || ranges !== undefined) return true;
+  return reg !== undefined && deviceName !== undefined && (dma.coherent !== undefined || dma.windows !== undefined);
 }
 
 function dmaFields({ coherent, windows }: DmaFacts): Field[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { interruptMapOf, interruptsOf } from '../../src/vfio/devicetree/interrupt.js';
-import { referencesIn, referencesOf } from '../../src/vfio/devicetree/reference.js';
+import { idMapOf, referencesIn, referencesOf } from '../../src/vfio/devicetree/reference.js';
 import type { DeviceTree } from '../../src/vfio/devicetree/tree.js';
 import { iommuLink, powerWarnings } from '../../src/vfio/devicetree/warning.js';
 import { type MadeNode, makeTree, nodeAt, treeNames, treeOf } from './device-trees.js';
@@ -150,6 +150,10 @@ test('cells by the kind of controller', () => {
   assert.deepEqual(atController('chrp,iic', 2, [4, 3]), ['IRQ 4 edge rising at /c']);
   assert.deepEqual(atController('mti,gic', 3, [0, 7, 4]), ['shared 7 level high at /c']);
   assert.deepEqual(atController('brcm,bcm2836-armctrl-ic', 2, [2, 25]), ['bank 2, 25 at /c']);
+  // PAPR's second cell is no number of Linux's: 1 is a level.
+  assert.deepEqual(atController('IBM,ppc-xicp', 2, [0x1200, 1]), ['source 0x1200 level low at /c']);
+  assert.deepEqual(atController('ibm,power-ivpe', 2, [0x1200, 0]), ['source 0x1200 edge rising at /c']);
+  assert.deepEqual(atController('IBM,vdevice', 2, [0x1100, 0]), ['source 0x1100 edge rising at /c']);
   assert.deepEqual(atController('acme,pic', 2, [5, 0x100]), ['cells 0x5 0x100 at /c']);
   assert.deepEqual(atController('acme,pic', 3, [1, 2, 3]), ['cells 0x1 0x2 0x3 at /c']);
 });
@@ -161,6 +165,18 @@ test('a controller in front of a GIC hands its cells on', () => {
     '/d': { 'interrupt-parent': [2], interrupts: [0, 87, 4] },
   };
   assert.deepEqual(linesOf(root), ['SPI 87 (INTID 119) level high at /gpc']);
+  const pins: MadeNode = {
+    '/gic': gic,
+    '/pio': {
+      phandle: [2],
+      'gpio-controller': true,
+      'interrupt-controller': true,
+      '#interrupt-cells': [3],
+      'interrupt-parent': [1],
+    },
+    '/d': { 'interrupt-parent': [2], interrupts: [0, 11, 8] },
+  };
+  assert.deepEqual(linesOf(pins), ['bank 0, pin 11 level low at /pio'], 'pins are no interrupts of the GIC');
 });
 
 test('an interrupt-map is searched under its mask, and may lead to another', () => {
@@ -274,6 +290,11 @@ test('references take as many cells as their provider says, and their names from
   assert.deepEqual(refs(d({ intf_mode: [9, 4] }), 'intf_mode'), [
     '- - [] ! no node has phandle 0x9, so what follows cannot be told apart',
   ]);
+  const tree = makeTree(d({ 'iommu-map': [0, 1, 0, 0x100, 0x100, 1] }));
+  assert.deepEqual(
+    idMapOf(tree, nodeAt(tree, '/d'), 'iommu-map')?.map(({ target, problem }) => problem ?? target?.path),
+    ['/cru', 'iommu-map of /d has 6 cells, and an entry 4: 2 are left out'],
+  );
 });
 
 test('what may hang is warned of, and what cannot is not', () => {

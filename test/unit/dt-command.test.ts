@@ -359,6 +359,23 @@ test('memory that is set aside for a device', async (t) => {
   assert.equal(field(text, 'memory-region pool'), '/reserved-memory/pool  size 0x4000000, wherever the kernel puts it');
 });
 
+test('what the tree says of the DMA of a device is shown of a node that nobody has opened, and devices of other buses have no name of the kernel', async (t) => {
+  const { folder, run } = bench(t);
+  const [pi, juno, pine] = ['bcm2711-rpi-4-b', 'juno-r2', 'sun50i-a64-pine64-plus'].map((name) => {
+    const file = join(folder, `${name}.dtb`);
+    writeFileSync(file, blobOf(name));
+    return file;
+  });
+  const engine = await run(`dt /soc/dma-controller@7e007000 --dtb ${pi}`);
+  assert.equal(field(engine, 'DMA window'), '0xc0000000 size 0x40000000 is 0x0 of memory  dma-ranges of /soc');
+  assert.equal(field(engine, 'kernel device'), 'fe007000.dma-controller');
+  const smmu = await run(`dt /iommu@2b500000 --dtb ${juno}`);
+  assert.equal(field(smmu, 'DMA'), 'coherent  says /iommu@2b500000');
+  assert.equal(field(smmu, 'warning'), undefined, 'an IOMMU is not translated by another');
+  assert.equal(field(await run(`dt /soc/rsb@1f03400/pmic@3a3 --dtb ${pine}`), 'kernel device'), undefined);
+  assert.equal(field(await run(`dt / --dtb ${pine}`), 'kernel device'), undefined);
+});
+
 test('an ACPI device has what sysfs knows', async (t) => {
   const { machine, run } = bench(t);
   const firmware = {

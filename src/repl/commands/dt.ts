@@ -58,7 +58,8 @@ function warningsOf({ tree, node, of, bus, open }: Subject): readonly Warning[] 
   }
   const isDevice = node.property('compatible') !== undefined && firstAddress(node) !== undefined;
   if (!isDevice) return [];
-  const link = bus?.iommuGroup !== undefined || open !== undefined ? undefined : iommuLink(tree, node);
+  const isIommu = node.property('#iommu-cells') !== undefined;
+  const link = bus?.iommuGroup !== undefined || open !== undefined || isIommu ? undefined : iommuLink(tree, node);
   const unlinked =
     link?.kind === 'none'
       ? [{ mayHang: false, text: `${link.why}, so that no IOMMU translates it: ${link.hint}` }]

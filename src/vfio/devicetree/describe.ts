@@ -12,8 +12,8 @@ export interface NodeDescription {
   readonly tree: DeviceTree;
   readonly node: DtNode;
   readonly path: string;
-  /** What the kernel would call the platform or AMBA device that it makes of the node. */
-  readonly deviceName: string;
+  /** What the kernel would call the platform or AMBA device that it makes of the node; undefined where it makes none: `reg` is no place in memory. */
+  readonly deviceName?: string;
   readonly label?: string;
   readonly aliases: readonly string[];
   readonly compatible: readonly string[];
@@ -77,7 +77,7 @@ export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
     tree,
     node,
     path: node.path,
-    deviceName: deviceNameOf(node),
+    ...(node.parent !== undefined && isOnMemoryBus(reg) && { deviceName: deviceNameOf(node) }),
     ...(label !== undefined && { label }),
     aliases: [...tree.aliases].filter(([, path]) => path === node.path).map(([alias]) => alias),
     compatible: node.property('compatible')?.strings ?? [],
@@ -99,6 +99,12 @@ export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
         !decoded.has(name) && !referring.has(name) && !namesOfReferences.has(name) && name !== 'pinctrl-names',
     ),
   };
+}
+
+/** Whether a node with this `reg` lies where platform devices do: what is on I2C, SPI or PCI is a device of that bus, with a name from there. */
+function isOnMemoryBus(reg: Reg | undefined): boolean {
+  const [first] = reg?.entries ?? [];
+  return first === undefined || (first.size !== undefined && first.bus.pci === undefined);
 }
 
 function memoryOf(references: readonly Reference[]): NodeDescription['memory'] {

@@ -70,9 +70,12 @@ const mipsGic: Decoder = ([type = 0, number = 0, flags = 0]) =>
   type > 1 ? undefined : withTrigger({ text: `${type === 0 ? 'shared' : 'local'} ${number}` }, types.get(flags));
 
 const bank: Decoder = ([which = 0, number = 0]) => ({ text: `bank ${which}, ${number}` });
+const pin: Decoder = ([which = 0, number = 0, flags = 0]) =>
+  withTrigger({ text: `bank ${which}, pin ${number}` }, types.get(flags & 0xf));
 const grouped: Decoder = ([group = 0, number = 0]) => ({ text: `group ${group}, ${number}` });
+/** Source: arch/powerpc/sysdev/xics/xics-common.c, xics_host_xlate(); the same in xive. */
 const xics: Decoder = ([number = 0, sense = 0]) =>
-  withTrigger({ text: `source 0x${number.toString(16)}`, number }, sense === 0 ? 'edge rising' : 'level low');
+  withTrigger({ text: `source 0x${number.toString(16)}`, number }, (sense & 1) === 0 ? 'edge rising' : 'level low');
 
 /** The local interrupts of a RISC-V hart. Source: The RISC-V Instruction Set Manual II, mcause. */
 const riscvLocal: Readonly<Record<number, string>> = {
@@ -101,7 +104,7 @@ const decoders: readonly (readonly [compatible: RegExp, cells: readonly number[]
   [/^riscv,plic0$|[,-]plic(?:-|$)/, [1], source],
   [/^brcm,bcm283[56]-armctrl-ic$/, [2], bank],
   [/^samsung,.*-combiner$/, [2], grouped],
-  [/^ibm,ppc-xic/, [2], xics],
+  [/^ibm,(?:ppc-xic|power-ivpe|opal-xive|vdevice)/i, [2], xics],
 ];
 
 /** What `cells` mean to `controller`; `parent` gives a controller's own interrupt parent, whose cells some merely hand on. */
@@ -117,6 +120,8 @@ function decoderOf(controller: DtNode, cells: number, parent: (node: DtNode) => 
   if (isCompatible(controller, 'mti,gic')) return mipsGic;
   const own = knownDecoder(controller, cells);
   if (own !== undefined) return own;
+  // Pins with interrupts have a number of their bank, of the pin in it, and the trigger.
+  if (cells === 3 && controller.property('gpio-controller') !== undefined) return pin;
   // Wake-up and power controllers in front of a GIC take the GIC's cells.
   const above = cells === 3 ? parent(controller) : undefined;
   return (above !== undefined && knownDecoder(above, cells)) || plain;

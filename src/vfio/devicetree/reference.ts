@@ -257,5 +257,10 @@ export function idMapOf(tree: DeviceTree, node: DtNode, name: 'iommu-map' | 'msi
       ...(problem !== undefined && { problem }),
     });
   }
+  const over = cells.length - 4 * entries.length;
+  if (over > 0) {
+    const problem = `${name} of ${node.path} has ${cells.length} cells, and an entry 4: ${over} are left out`;
+    entries.push({ first: 0, length: 0, output: 0, problem });
+  }
   return entries;
 }
