@@ -50,6 +50,10 @@ export class TerminalCapture {
     this.#pty.onData((data) => this.#xterm.write(data, () => this.#changed?.()));
   }
 
+  get pid(): number {
+    return this.#pty.pid;
+  }
+
   type(keys: string): void {
     this.#pty.write(keys);
   }

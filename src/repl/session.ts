@@ -178,9 +178,11 @@ export class Session implements Names, Environment {
     this.#turnTo(device);
   }
 
-  /** Shows interrupts above the prompt, of the devices that are open and of those to come. */
-  announceInterrupts(): void {
-    this.#interrupts ??= new IrqAnnouncer((text) => this.notify(text));
+  /** Tells of interrupts, above the prompt if nowhere else, of the devices that are open and of those to come. */
+  announceInterrupts(tell = (text: string): void => this.output.notice(text)): void {
+    this.#interrupts ??= new IrqAnnouncer((text) => {
+      if (this.options.get('notify')) tell(text);
+    });
     for (const device of this.#devices) this.#interrupts.watch(device);
   }
 

@@ -24,6 +24,8 @@ export class IrqVector {
   readonly fd: number;
   /** The pump's number for it. */
   source = -1;
+  /** The journal's number for it, once it has signalled. */
+  signaller: number | undefined;
   masked: 'no' | 'user' | 'fired' | 'storm' = 'no';
   readonly interval = new Histogram();
   readonly latency = new Histogram();

@@ -338,11 +338,10 @@ export class Irq {
     // vfio-pci's loopback signals the eventfd only; vfio-platform's runs the handler, which masks.
     const fired = software < count || !this.#host.isPci;
     if (this.info.automasked && fired && vector.masked === 'no') vector.masked = 'fired';
-    const label = this.label(vector.number);
-    const times = count === 1n ? '' : ` x ${count}`;
-    const by = software === 0n ? '' : software === count ? ' (software)' : ` (${software} by software)`;
+    const { number } = vector;
     const { journal } = this.#host;
-    journal.note('irq', `${label}${times}${by}`, { irq: this.name, vector: vector.number, count, software }, timeNs);
+    vector.signaller ??= journal.registerSignaller({ irq: this.name, vector: number, label: this.label(number) });
+    journal.signalled(vector.signaller, count, software, timeNs);
     this.#host.signalled({ irq: this, vector: vector.number, count, software, timeNs });
     for (const waiter of this.#waiters) waiter.look();
     if (vector.masked === 'fired') this.#refired(vector, timeNs, software < count);

@@ -69,6 +69,14 @@ export function monotonicNs(): number {
   return now[0] * 1e9 + now[1];
 }
 
+/** Who signals: an interrupt's vector. */
+export interface Signaller {
+  readonly irq: string;
+  readonly vector: number;
+  /** As messages call it: `msi`, `msix[3]`. */
+  readonly label: string;
+}
+
 const SLOT = 4;
 const TIME = 0;
 const OFFSET = 1;
@@ -76,16 +84,18 @@ const META = 2;
 const VALUE = 3;
 
 // META of a plain access: width (bits 0..6), write (bit 7), 64-bit value (bit 8), space (from bit 9). -1: see `extras`. Below that: a
-// happening of that kind whose text alone is in `extras`.
+// happening of that kind whose text alone is in `extras`. From FIRST_SIGNALLER down: signals of that signaller, VALUE of them, OFFSET of these by
+// software.
 const WRITE = 0x80;
 const WIDE = 0x100;
 const SPACE_SHIFT = 9;
 const EXTRA = -1;
 const FIRST_KIND = -2;
+const FIRST_SIGNALLER = -1000;
 
 /**
  * What happened on one device, in order, with monotonic times: a ring of fixed memory whose oldest entries make room.
- * Plain accesses and commands cost a few typed-array stores; everything else is kept as an object.
+ * Plain accesses, commands and interrupts cost a few typed-array stores; everything else is kept as an object.
  */
 export class Journal {
   readonly capacity: number;
@@ -95,6 +105,7 @@ export class Journal {
   /** The entries that are objects, and the texts of those that are not, each in the place of its slot. */
   readonly #extras: (JournalEntry | string | undefined)[] = [];
   readonly #spaces: string[] = [];
+  readonly #signallers: Signaller[] = [];
   readonly #listeners = new Set<JournalListener>();
   #listening = false;
   #next = 0;
@@ -164,6 +175,29 @@ export class Journal {
     if (this.#listening) this.#tell(sequence);
   }
 
+  /** A number for `signaller`, to be passed to `signalled`. */
+  registerSignaller(signaller: Signaller): number {
+    const known = this.#signallers.findIndex(({ label }) => label === signaller.label);
+    return known >= 0 ? known : this.#signallers.push(signaller) - 1;
+  }
+
+  /** Records `count` signals that came at `time`, `software` of them by the software loopback. */
+  signalled(signaller: number, count: bigint, software: bigint, time: number): void {
+    const known = this.#signallers[signaller];
+    if (known !== undefined && count > Number.MAX_SAFE_INTEGER) {
+      this.#extra((sequence) => signalEntry(known, { sequence, time, count, software }));
+      return;
+    }
+    const sequence = this.#next++;
+    const at = (sequence & this.#mask) * SLOT;
+    if ((this.#slots[at + META] ?? 0) < 0) this.#extras[sequence & this.#mask] = undefined;
+    this.#slots[at + TIME] = time;
+    this.#slots[at + META] = FIRST_SIGNALLER - signaller;
+    this.#slots[at + OFFSET] = Number(software);
+    this.#slots[at + VALUE] = Number(count);
+    if (this.#listening) this.#tell(sequence);
+  }
+
   #extra(make: (sequence: number, time: number) => JournalEntry, bytes?: Uint8Array): void {
     const sequence = this.#next++;
     const at = (sequence & this.#mask) * SLOT;
@@ -180,6 +214,11 @@ export class Journal {
   #at(sequence: number): JournalEntry | undefined {
     const at = (sequence & this.#mask) * SLOT;
     const meta = this.#slots[at + META] ?? 0;
+    const signaller = this.#signallers[FIRST_SIGNALLER - meta];
+    if (signaller !== undefined) {
+      const [count, software] = [BigInt(this.#slots[at + VALUE] ?? 0), BigInt(this.#slots[at + OFFSET] ?? 0)];
+      return signalEntry(signaller, { sequence, time: this.#slots[at + TIME] ?? 0, count, software });
+    }
     if (meta < 0) {
       const kept = this.#extras[sequence & this.#mask];
       const kind = happeningKinds[FIRST_KIND - meta];
@@ -207,6 +246,11 @@ export class Journal {
     return Math.max(0, this.#next - this.capacity);
   }
 
+  /** The entry of that number; undefined where it has made room for newer ones. */
+  entry(sequence: number): JournalEntry | undefined {
+    return sequence >= this.dropped && sequence < this.#next ? this.#at(sequence) : undefined;
+  }
+
   /** The kept entries from `sequence` on, oldest first, up to what is there when the walk starts. */
   *entries(sequence = 0): Generator<JournalEntry> {
     const end = this.#next;
@@ -225,4 +269,17 @@ export class Journal {
       this.#listening = this.#listeners.size > 0;
     };
   }
+}
+
+interface Signals {
+  readonly sequence: number;
+  readonly time: number;
+  readonly count: bigint;
+  readonly software: bigint;
+}
+
+function signalEntry({ irq, vector, label }: Signaller, { sequence, time, count, software }: Signals): HappeningEntry {
+  const times = count === 1n ? '' : ` x ${count}`;
+  const by = software === 0n ? '' : software === count ? ' (software)' : ` (${software} by software)`;
+  return { kind: 'irq', sequence, time, text: `${label}${times}${by}`, data: { irq, vector, count, software } };
 }

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import type stringWidth from 'string-width';
 
-/** Latin, Greek and Cyrillic letters, dashes, quotes, arrows, box drawing: one column each, no combining, no emoji. */
+/** Latin, Greek and Cyrillic letters, dashes, quotes, arrows, box drawing, bars: one column each, no combining, no emoji. */
 const oneColumnEach =
-  /^[\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u0391-\u03a1\u03a3-\u03c9\u0400-\u0481\u2010-\u2015\u2018-\u2026\u2030-\u2037\u2190-\u2199\u2500-\u257f]*$/;
+  /^[\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u0391-\u03a1\u03a3-\u03c9\u0400-\u0481\u2010-\u2015\u2018-\u2026\u2030-\u2037\u2190-\u2199\u2500-\u259f]*$/;
 
 let measure: typeof stringWidth | undefined;
 

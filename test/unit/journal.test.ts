@@ -62,3 +62,45 @@ test('an entry may carry a time of its own', () => {
   const [entry] = [...journal.entries()];
   assert.equal(entry?.time, 12345);
 });
+
+test('signals of interrupts are told in words and as data, however many they are', () => {
+  const journal = new Journal(4);
+  const msi = journal.registerSignaller({ irq: 'msi', vector: 0, label: 'msi' });
+  const third = journal.registerSignaller({ irq: 'msix', vector: 3, label: 'msix[3]' });
+  assert.equal(journal.registerSignaller({ irq: 'msi', vector: 0, label: 'msi' }), msi);
+  journal.note('reset', 'makes room', { at: 1 });
+  journal.signalled(msi, 1n, 0n, 10);
+  journal.signalled(third, 5n, 2n, 20);
+  journal.signalled(third, 2n, 2n, 30);
+  journal.signalled(msi, 2n ** 64n - 2n, 0n, 40);
+  assert.deepEqual(
+    [...journal.entries()],
+    [
+      { kind: 'irq', sequence: 1, time: 10, text: 'msi', data: { irq: 'msi', vector: 0, count: 1n, software: 0n } },
+      {
+        kind: 'irq',
+        sequence: 2,
+        time: 20,
+        text: 'msix[3] x 5 (2 by software)',
+        data: { irq: 'msix', vector: 3, count: 5n, software: 2n },
+      },
+      {
+        kind: 'irq',
+        sequence: 3,
+        time: 30,
+        text: 'msix[3] x 2 (software)',
+        data: { irq: 'msix', vector: 3, count: 2n, software: 2n },
+      },
+      {
+        kind: 'irq',
+        sequence: 4,
+        time: 40,
+        text: 'msi x 18446744073709551614',
+        data: { irq: 'msi', vector: 0, count: 2n ** 64n - 2n, software: 0n },
+      },
+    ],
+  );
+  assert.equal(journal.entry(0), undefined);
+  assert.equal(journal.entry(2)?.time, 20);
+  assert.equal(journal.entry(5), undefined);
+});

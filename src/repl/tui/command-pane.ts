@@ -6,7 +6,7 @@ import type { Size } from '../../views/tui/layout.js';
 import type { View } from '../../views/view.js';
 import { describe } from '../report.js';
 import type { Look } from './look.js';
-import { Pane, type PaneHost } from './pane.js';
+import { LOOK_PATIENCE, Pane, type PaneHost } from './pane.js';
 
 /** What one look came to. */
 type Outcome = { readonly view: View } | { readonly error: unknown };
@@ -20,6 +20,8 @@ export class CommandPane extends Pane {
   /** How wide the picture was that the marks are of. */
   #columns = 0;
   #taken = false;
+  /** What the last look came to, as wide as that. */
+  #lines: readonly Line[] = [];
 
   constructor(host: PaneHost, id: string, looks: readonly Look[], every: number) {
     super(host, id);
@@ -53,16 +55,18 @@ export class CommandPane extends Pane {
     }
     this.#outcomes = outcomes;
     this.#taken = true;
-    this.host.redraw();
+    this.host.redraw(LOOK_PATIENCE);
   }
 
   protected body({ columns }: Size): readonly Line[] {
+    if (!this.#taken && columns === this.#columns) return this.#lines;
     const lines = this.#outcomes.flatMap((outcome) => [...render(viewOf(outcome, columns), columns)]);
     if (columns !== this.#columns) this.#marks.forget();
     this.#columns = columns;
     if (this.#taken) this.#marks.take(lines);
     this.#taken = false;
-    return this.#marks.mark(lines);
+    this.#lines = this.#marks.mark(lines);
+    return this.#lines;
   }
 }
 

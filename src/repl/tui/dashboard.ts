@@ -66,6 +66,8 @@ export class Dashboard implements PaneSetHost {
   #closed = false;
   #drawn = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** When that draws. */
+  #due = 0;
   #leave: () => void = () => undefined;
   readonly #jobs = new JobControl({
     give: () => {
@@ -113,6 +115,8 @@ export class Dashboard implements PaneSetHost {
       output: this.#prompt.output,
       history: this.#options.history,
     });
+    // The log of interrupts is a pane of its own; at the prompt it would push out what was asked for.
+    this.session.announceInterrupts((text) => this.#status.tell(text));
     const left = new Promise<void>((resolve) => {
       this.#leave = resolve;
     });
@@ -170,10 +174,14 @@ export class Dashboard implements PaneSetHost {
 
   // What is drawn.
 
-  redraw(): void {
-    if (this.#timer !== undefined || this.#closed) return;
-    const wait = Math.max(0, this.#drawn + FRAME_MS - performance.now());
-    this.#timer = setTimeout(() => this.#draw(), wait);
+  redraw(patience = 0): void {
+    if (this.#closed) return;
+    const now = performance.now();
+    const due = Math.max(now + patience, this.#drawn + FRAME_MS);
+    if (this.#timer !== undefined && this.#due <= due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => this.#draw(), due - now);
   }
 
   #draw(): void {

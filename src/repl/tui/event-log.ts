@@ -1,22 +1,29 @@
 import type { Device } from '../../vfio/device.js';
-import type { JournalEntry } from '../../vfio/journal.js';
+import { type JournalEntry, monotonicNs } from '../../vfio/journal.js';
 import { escape } from '../../views/escape.js';
 import type { Line } from '../../views/line.js';
+import type { Lines } from './pane.js';
 import { entryText, isAbout, type JournalTopic } from '../journal-text.js';
 
 /** Entries that are kept to be shown; the journal itself keeps more. */
 const MOST = 2000;
 
-/** What happened to the device lately, as it happens: a copy of the journal's end, for as long as somebody looks. */
-export class EventLog {
+/**
+ * What happened to the device lately, as it happens: the end of its journal. As lines, the oldest first: time in seconds, and what happened.
+ * They are made when they are asked for: in a storm nobody sees most of them.
+ */
+export class EventLog implements Lines {
   readonly #changed: () => void;
   #device: Device | undefined;
   #leave: () => void = () => undefined;
-  #entries: JournalEntry[] = [];
+  /** Where the journal has what is shown: numbers of entries. */
+  #sequences: number[] = [];
   /** What was to be seen when it was halted. */
   #halted: readonly JournalEntry[] | undefined;
   #missed = 0;
   #topics: readonly JournalTopic[];
+  /** The time that the others are counted from: that of the oldest entry there was when the device was turned to. */
+  #start = 0;
 
   constructor(topics: readonly JournalTopic[], changed: () => void) {
     this.#topics = topics;
@@ -29,6 +36,7 @@ export class EventLog {
     this.#leave();
     this.#leave = () => undefined;
     this.#device = device;
+    this.#start = device === undefined ? 0 : startOf(device);
     this.#fill();
     if (device !== undefined) this.#leave = device.journal.follow((entry) => this.#take(entry));
   }
@@ -44,16 +52,17 @@ export class EventLog {
 
   #fill(): void {
     const all = this.#device === undefined ? [] : [...this.#device.journal.entries()];
-    this.#entries = all.filter((entry) => isAbout(entry, this.#topics)).slice(-MOST);
+    const about = all.filter((entry) => isAbout(entry, this.#topics)).slice(-MOST);
+    this.#sequences = about.map(({ sequence }) => sequence);
     this.#changed();
   }
 
   #take(entry: JournalEntry): void {
     if (!isAbout(entry, this.#topics)) return;
-    this.#entries.push(entry);
+    this.#sequences.push(entry.sequence);
     if (this.#halted !== undefined) this.#missed += 1;
     // Not one by one: moving thousands of entries for each new one would cost more than showing them.
-    if (this.#entries.length > 2 * MOST) this.#entries = this.#entries.slice(-MOST);
+    if (this.#sequences.length > 2 * MOST) this.#sequences = this.#sequences.slice(-MOST);
     this.#changed();
   }
 
@@ -63,7 +72,7 @@ export class EventLog {
 
   /** Keeps what is to be seen as it is, or lets it go on; nothing is lost meanwhile. */
   halt(on: boolean): void {
-    this.#halted = on ? this.#entries.slice(-MOST) : undefined;
+    this.#halted = on ? this.#entries(0, this.length) : undefined;
     this.#missed = 0;
     this.#changed();
   }
@@ -73,14 +82,29 @@ export class EventLog {
     return this.#missed;
   }
 
-  /** The oldest first: time in seconds, what kind, and what happened. */
-  get lines(): Line[] {
-    const shown = this.#halted ?? this.#entries.slice(-MOST);
-    const start = this.#device === undefined ? 0 : startOf(this.#device);
-    return shown.map((entry) => [
-      { text: ((entry.time - start) / 1e9).toFixed(6).padStart(12), role: 'address' },
+  get length(): number {
+    return this.#halted?.length ?? Math.min(MOST, this.#sequences.length);
+  }
+
+  slice(start = 0, end = this.length): Line[] {
+    const shown = this.#halted?.slice(start, end) ?? this.#entries(start, end);
+    return shown.map((entry) => this.#lineOf(entry));
+  }
+
+  #entries(start: number, end: number): JournalEntry[] {
+    const first = this.#sequences.length - this.length;
+    return this.#sequences.slice(first + start, first + end).flatMap((each) => this.#device?.journal.entry(each) ?? []);
+  }
+
+  at(index: number): Line | undefined {
+    return this.slice(index, index + 1)[0];
+  }
+
+  #lineOf(entry: JournalEntry): Line {
+    return [
+      { text: ((entry.time - this.#start) / 1e9).toFixed(6).padStart(12), role: 'address' },
       { text: ` ${escape(entryText(entry))}`, role: roleOf(entry) },
-    ]);
+    ];
   }
 
   close(): void {
@@ -90,7 +114,7 @@ export class EventLog {
 
 function startOf(device: Device): number {
   for (const entry of device.journal.entries()) return entry.time;
-  return 0;
+  return monotonicNs();
 }
 
 function roleOf({ kind }: JournalEntry): 'fault' | 'plain' {

@@ -9,13 +9,16 @@ import { fileError } from '../file-error.js';
 import type { JournalTopic } from '../journal-text.js';
 import type { Session } from '../session.js';
 import { EventLog } from './event-log.js';
-import { Pane, type PaneHost } from './pane.js';
+import { type Lines, LOOK_PATIENCE, Pane, type PaneHost } from './pane.js';
 
+/** Milliseconds from an event to the picture of it at the most: in a storm one picture shows many. */
+const EVENT_PATIENCE = 100;
 /** Looks of which the rate is drawn. */
 const HISTORY = 24;
 
 /** Rows for the log, with its rule, that are left to it before the columns get a heading. */
 const HEADING_ROOM = 7;
+const noDevice: Line = [{ text: 'no device is open', role: 'dim' }];
 const headingLine: Line = [{ text: 'interrupt  state    vectors     count      rate', role: 'heading' }];
 
 /** What the log may be narrowed to, one after the other. */
@@ -39,7 +42,7 @@ export class InterruptsPane extends Pane {
     this.#session = session;
     this.every = every;
     this.sticksToEnd = true;
-    this.#log = new EventLog(filters[0]?.[1] ?? [], () => host.redraw());
+    this.#log = new EventLog(filters[0]?.[1] ?? [], () => host.redraw(EVENT_PATIENCE));
   }
 
   get title(): string {
@@ -65,7 +68,7 @@ export class InterruptsPane extends Pane {
       if (rates.length > HISTORY) rates.shift();
       this.#rates.set(irq, rates);
     }
-    this.host.redraw();
+    this.host.redraw(LOOK_PATIENCE);
   }
 
   get paused(): boolean {
@@ -83,7 +86,7 @@ export class InterruptsPane extends Pane {
 
   /** Writes the log's lines to `path`. Throws VfioError where that fails. @returns how many there were. */
   export(path: string): number {
-    const { lines } = this.#log;
+    const lines = this.#log.slice();
     try {
       writeFileSync(path, lines.map((line) => `${lineText(line).trim()}\n`).join(''));
     } catch (error) {
@@ -104,9 +107,8 @@ export class InterruptsPane extends Pane {
     return [...heading, ...lines, [{ text: '─'.repeat(columns), role: 'dim' }]];
   }
 
-  protected body(): readonly Line[] {
-    if (this.#session.device === undefined) return [[{ text: 'no device is open', role: 'dim' }]];
-    return this.#log.lines;
+  protected body(): Lines {
+    return this.#session.device === undefined ? [noDevice] : this.#log;
   }
 
   #irqLine(irq: Irq, columns: number): Line {

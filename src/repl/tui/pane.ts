@@ -2,10 +2,16 @@ import { cutLine, type Line, lineText, spansOf } from '../../views/line.js';
 import type { Place } from '../../views/tui/frame.js';
 import type { Size } from '../../views/tui/layout.js';
 
+/** Milliseconds in which the looks of the other panes follow that are taken at the same time: they are drawn together. */
+export const LOOK_PATIENCE = 5;
+
+/** Lines of which few are to be seen: an array of them, or what makes those that are asked for. */
+export type Lines = Pick<readonly Line[], 'length' | 'slice' | 'at'>;
+
 /** What a pane works with. */
 export interface PaneHost {
-  /** Something of the pane is to be seen that was not: the screen is drawn soon. */
-  redraw(): void;
+  /** Something of the pane is to be seen that was not: the screen is drawn soon, in `patience` ms where more of the like is to come. */
+  redraw(patience?: number): void;
 }
 
 /**
@@ -28,7 +34,7 @@ export abstract class Pane {
   /** The last line stays in sight while lines are added. */
   protected sticksToEnd = false;
   #size: Size = { columns: 0, rows: 0 };
-  #body: readonly Line[] = [];
+  #body: Lines = [];
   #sought: string | undefined;
   /** The line that was found last. */
   #found = -1;
@@ -41,7 +47,7 @@ export abstract class Pane {
   abstract get title(): string;
 
   /** All lines, for an inside of `size`. */
-  protected abstract body(size: Size): readonly Line[];
+  protected abstract body(size: Size): Lines;
 
   /** Lines that stay above the others when these are scrolled. */
   protected header(_size: Size): readonly Line[] {
@@ -108,7 +114,7 @@ export abstract class Pane {
     const { length } = this.#body;
     for (let step = 1; step <= length; step += 1) {
       const at = (this.#found + step + length) % length;
-      const line = this.#body[at];
+      const line = this.#body.at(at);
       if (line === undefined || !lineText(line).toLowerCase().includes(sought)) continue;
       this.#found = at;
       this.#top = Math.min(at, this.#last);
@@ -124,7 +130,10 @@ export abstract class Pane {
 
   /** What copying takes: every line, as text. */
   get text(): string {
-    return this.#body.map((line) => lineText(line).trimEnd()).join('\n');
+    return this.#body
+      .slice()
+      .map((line) => lineText(line).trimEnd())
+      .join('\n');
   }
 
   #showFound(line: Line): Line {

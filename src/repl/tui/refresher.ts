@@ -4,6 +4,15 @@ import type { Pane } from './pane.js';
 const SHARE = 0.5;
 
 /**
+ * Milliseconds to the next look of a pane that takes one every `every` ms. Panes of one period take theirs together, so that one picture
+ * shows them all; at least half a period lies between two looks.
+ */
+function untilNext(every: number): number {
+  const rest = every - (performance.now() % every);
+  return rest < every / 2 ? rest + every : rest;
+}
+
+/**
  * Takes the panes' looks in their times: one look of a pane at a time, none of a pane that is hidden, and after a look that took long as
  * much time for everything else.
  */
@@ -63,6 +72,6 @@ export class Refresher {
     else if (!this.#halted) await pane.refresh();
     const took = performance.now() - begun;
     pane.slow = took > every * SHARE ? took : undefined;
-    if (this.#timers.has(pane)) this.#after(pane, Math.max(every - took, took / SHARE - took, 1));
+    if (this.#timers.has(pane)) this.#after(pane, Math.max(untilNext(every), took / SHARE - took));
   }
 }

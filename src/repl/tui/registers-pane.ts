@@ -10,7 +10,7 @@ import type { Role } from '../../views/view.js';
 import { reasonOf } from '../cells.js';
 import type { Session } from '../session.js';
 import type { LookingNames } from './looking-names.js';
-import { Pane, type PaneHost } from './pane.js';
+import { LOOK_PATIENCE, Pane, type PaneHost } from './pane.js';
 import { keyOf, RegisterTree, type TreeRow } from './register-tree.js';
 
 /** Looks for which a value that changed is marked. */
@@ -108,7 +108,7 @@ export class RegistersPane extends Pane {
     for (const { node } of this.#tree.rows.slice(first, first + rows)) {
       if (node.kind === 'register') this.#seen.set(keyOf(node), this.#take(node));
     }
-    this.host.redraw();
+    this.host.redraw(LOOK_PATIENCE);
   }
 
   /** Takes the maps as they are now: another device, or another file. */

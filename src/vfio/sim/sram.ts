@@ -230,7 +230,8 @@ class Sram implements Model {
       budget -= end - burst.sent;
       for (; burst.sent < end; burst.sent++) this.#send((burst.vector + (burst.sent % burst.spread)) % VECTORS);
       if (burst.sent < burst.total) {
-        this.#host.setTimer(end === due ? 1 : 0, () => this.#pump());
+        const wait = burst.rate === 0 ? 0 : (burst.sent * 1000) / burst.rate - elapsed;
+        this.#host.setTimer(Math.max(0, Math.ceil(wait)), () => this.#pump());
         return;
       }
       this.#bursts.shift();

@@ -100,8 +100,8 @@ export class Screen {
     if (this.#closed || this.#suspended) return;
     const { colour } = this.#options;
     const { columns } = frame.size;
-    this.#status.setContent(styled(frame.status, columns, colour));
-    this.#keys.setContent(styled(frame.keys, columns, colour));
+    setContent(this.#status, styled(frame.status, columns, colour));
+    setContent(this.#keys, styled(frame.keys, columns, colour));
     const shown = frame.dialog === undefined ? frame.panes : [...frame.panes, frame.dialog];
     const present = new Set(shown.map(({ id }) => id));
     for (const [id, boxes] of this.#boxes) {
@@ -196,14 +196,10 @@ export class Screen {
     const room = Math.max(0, rect.columns - 4);
     const text = cut(` ${lineText(title)} `, room);
     place(boxes.title, { left: rect.left + 2, top: rect.top, columns: text.length, rows: 1 });
-    boxes.title.setContent(styled([{ text, role: focused ? 'changed' : 'heading' }], text.length, colour));
+    setContent(boxes.title, styled([{ text, role: focused ? 'changed' : 'heading' }], text.length, colour));
     boxes.frame.style.border = { bold: focused };
-    boxes.frame.setContent(
-      lines
-        .slice(0, inside.rows)
-        .map((line) => styled(line, inside.columns, colour))
-        .join('\n'),
-    );
+    const rows = lines.slice(0, inside.rows).map((line) => styled(line, inside.columns, colour));
+    setContent(boxes.frame, rows.join('\n'));
     if (id === DIALOG) {
       boxes.frame.setFront();
       boxes.title.setFront();
@@ -236,4 +232,9 @@ function place(box: Widgets.BoxElement, { left, top, columns, rows }: Rect): voi
   box.top = top;
   box.width = columns;
   box.height = rows;
+}
+
+/** What is there already costs nothing. */
+function setContent(box: Widgets.BoxElement, content: string): void {
+  if (box.content !== content) box.setContent(content);
 }
