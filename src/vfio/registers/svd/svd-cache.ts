@@ -114,8 +114,10 @@ function defaultFolder(): string {
   return join(given !== undefined && given.startsWith('/') ? given : join(homedir(), '.cache'), 'vfiodbg', 'svd');
 }
 
+/** The size too: reproducible packages give all their files one time. */
 function buildOf(): string {
-  return String(statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  const { mtimeMs, size } = statSync(fileURLToPath(import.meta.url));
+  return `${mtimeMs} ${size}`;
 }
 
 function digestOf(bytes: Uint8Array): string {
