@@ -239,6 +239,23 @@ test('a profile names a peripheral of a CMSIS-SVD file, or a window of the chip'
   await assert.rejects(openDevice('sim:edu', { profile: path }), /registers\[0\]\.at: "region0:4" is no place/);
 });
 
+test('what warns of nothing is told of, and a mistake in a register map once, with its place', async () => {
+  const name = 'vain';
+  const path = write(`${name}.json`, {
+    cautions: [
+      { space: 'region0', offset: '0x200000', reason: 'x' },
+      { space: 'region0', offset: '0x40', size: 0, reason: 'y' },
+    ],
+    registers: { name: 'u', registers: [{ name: 'A', offset: '0x10', acces: 'ro' }] },
+  });
+  using device = await openDevice('sim:edu', { profile: path });
+  assert.deepEqual(device.warnings, [
+    'profile vain: u: A: there is no "acces" here: did you mean access?',
+    'profile vain: a caution of region0 at 0x200000: it is past the end of region0 (0x100000 bytes)',
+    'profile vain: a caution of region0 at 0x40: its size is 0, so that it warns of nothing',
+  ]);
+});
+
 test('what a register of a file does when it is read is a caution like any other', async () => {
   write('chip.svd', svd);
   const path = write('chip.json', { registers: { file: 'chip.svd', peripheral: 'UART' } });

@@ -71,5 +71,10 @@ function cautionOf({ space, offset = 0, size, reason }: CautionDescription, devi
   const length = size === undefined ? undefined : numberOf(size);
   if (typeof start === 'string' || typeof length === 'string') return `a caution of ${space}: a number is wrong`;
   const end = length === undefined ? region.size : Number(start + length);
+  const what = `a caution of ${space} at 0x${start.toString(16)}`;
+  // A region of no bytes is one that this device lacks.
+  if (Number(start) >= region.size && region.size > 0)
+    return `${what}: it is past the end of ${region.name} (0x${region.size.toString(16)} bytes)`;
+  if (length === 0n) return `${what}: its size is 0, so that it warns of nothing`;
   return { space: region.name, start: Number(start), end, reason };
 }

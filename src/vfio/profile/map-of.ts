@@ -45,7 +45,12 @@ export async function writtenMap(source: RegisterSource, profile: string, device
   const past =
     region === undefined || typeof region === 'string' ? undefined : pastTheEnd(map, region.name, region.size);
   const problems = [...map.problems, ...(past === undefined ? [] : [past])];
-  return { name: map.name, map, problems: problems.map(({ where, why }) => `${where}: ${why}`) };
+  // Whose profile it is, is said with all that is wrong with it.
+  const own = `profile ${profile}: `;
+  const placed = problems.map(({ where, why }) =>
+    where.startsWith(own) ? `${map.name}: ${where.slice(own.length)}: ${why}` : `${where}: ${why}`,
+  );
+  return { name: map.name, map, problems: placed };
 }
 
 function ownMap(source: Exclude<RegisterSource, RegisterFile>, profile: string, device: Device): RegisterMap | string {

@@ -1,9 +1,13 @@
 import type { RegisterEntry } from '../../registers/map-description.js';
 
-/** Counters of 32 bits that reading clears and that stay at their largest value. Source: Intel 82574 datasheet, section 10.2.7. */
+/**
+ * Counters of 32 bits that reading clears and that stay at their largest value. Source: Intel 82574 datasheet, section 10.2.7; those that it does not
+ * list, and that a driver for the family reads to clear: e1000e, regs.h and 82571.c, e1000_clear_hw_cntrs_82571().
+ */
 const counters: readonly (readonly [name: string, offset: number, description: string])[] = [
   ['CRCERRS', 0x04000, 'CRC errors'],
   ['ALGNERRC', 0x04004, 'Alignment errors'],
+  ['SYMERRS', 0x04008, 'Symbol errors'],
   ['RXERRC', 0x0400c, 'Receive errors'],
   ['MPC', 0x04010, 'Missed packets'],
   ['SCC', 0x04014, 'Single collisions'],
@@ -13,6 +17,7 @@ const counters: readonly (readonly [name: string, offset: number, description: s
   ['COLC', 0x04028, 'Collisions'],
   ['DC', 0x04030, 'Deferrals'],
   ['TNCRS', 0x04034, 'Transmits without carrier sense'],
+  ['SEC', 0x04038, 'Sequence errors'],
   ['CEXTERR', 0x0403c, 'Carrier extension errors'],
   ['RLEC', 0x04040, 'Receive length errors'],
   ['XONRXC', 0x04048, 'XON received'],
@@ -59,6 +64,13 @@ const counters: readonly (readonly [name: string, offset: number, description: s
   ['TSCTC', 0x040f8, 'TCP segmentation contexts sent'],
   ['TSCTFC', 0x040fc, 'TCP segmentation contexts failed'],
   ['IAC', 0x04100, 'Interrupts asserted'],
+  ['ICRXPTC', 0x04104, 'Interrupts by the receive packet timer'],
+  ['ICRXATC', 0x04108, 'Interrupts by the absolute receive timer'],
+  ['ICTXPTC', 0x0410c, 'Interrupts by the transmit packet timer'],
+  ['ICTXATC', 0x04110, 'Interrupts by the absolute transmit timer'],
+  ['ICTXQEC', 0x04118, 'Interrupts by an empty transmit queue'],
+  ['ICTXQMTC', 0x0411c, 'Interrupts by the threshold of the transmit queue'],
+  ['ICRXDMTC', 0x04120, 'Interrupts by the threshold of receive descriptors'],
   ['ICRXOC', 0x04124, 'Interrupts for receiver overruns'],
 ];
 

@@ -144,10 +144,17 @@ const control: readonly RegisterEntry[] = [
   },
   { name: 'WUC', offset: 0x05800, description: 'Wake-up control' },
   { name: 'WUFC', offset: 0x05808, description: 'Wake-up filter control' },
-  { name: 'WUS', offset: 0x05810, access: 'ro', description: 'Wake-up status' },
+  { name: 'WUS', offset: 0x05810, access: 'w1c', description: 'Wake-up status: what has woken the system' },
   { name: 'MANC', offset: 0x05820, description: 'Management control' },
   { name: 'GCR', offset: 0x05b00, description: 'PCIe control' },
-  { name: 'FACTPS', offset: 0x05b30, access: 'ro', description: 'Function active and power state' },
+  {
+    name: 'FACTPS',
+    offset: 0x05b30,
+    access: 'ro',
+    readEffect: 'clear',
+    description: 'Function active and power state',
+    fields: fields([['PM_STATE_CHANGED', 31, 'A power state has changed; reading clears it']]),
+  },
   {
     name: 'SWSM',
     offset: 0x05b50,
@@ -446,5 +453,5 @@ export const body: ShippedBody = {
     'EIAC',
     'IAM',
   ],
-  notes: ['Registers take accesses of 32 bits.', 'ICR, SWSM and the statistics change when they are read.'],
+  notes: ['Registers take accesses of 32 bits.', 'ICR, SWSM, FACTPS and the statistics change when they are read.'],
 };
