@@ -180,7 +180,8 @@ export class Session implements Names, Environment {
 
   /** Tells of interrupts, above the prompt if nowhere else, of the devices that are open and of those to come. */
   announceInterrupts(tell = (text: string): void => this.output.notice(text)): void {
-    this.#interrupts ??= new IrqAnnouncer((text) => {
+    if (this.#interrupts !== undefined) return;
+    this.#interrupts = new IrqAnnouncer((text) => {
       if (this.options.get('notify')) tell(text);
     });
     for (const device of this.#devices) this.#interrupts.watch(device);

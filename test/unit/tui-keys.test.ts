@@ -251,3 +251,18 @@ test('names from a device cannot write on the terminal', async (t) => {
   assert.ok(text.includes('\\x1b]0;title'), text);
   assert.match(text, /00000000: 53 52/);
 });
+
+test('an interrupt is told once, in the status line and not at the prompt, and not over the answer to a key', async (t) => {
+  const screen = await opened(t);
+  await screen.enter('irq enable msix 4');
+  screen.session.device?.irqs.msix.trigger(1);
+  await screen.until((text) => text.split('\n')[0]?.includes('msix[1] (software)') === true);
+  await leavePrompt(screen, '2');
+  await screen.until((text) => text.includes('g go to'));
+  screen.press('y');
+  await screen.until((text) => text.includes('copied:'));
+  screen.session.device?.irqs.msix.trigger(2);
+  const text = await screen.until((shown) => /│ +\d+\.\d+ msix\[2\] \(software\)/.test(shown));
+  assert.match(text, /^.*\| copied:/);
+  assert.doesNotMatch(text, /│msix\[/);
+});

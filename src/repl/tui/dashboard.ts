@@ -116,7 +116,7 @@ export class Dashboard implements PaneSetHost {
       history: this.#options.history,
     });
     // The log of interrupts is a pane of its own; at the prompt it would push out what was asked for.
-    this.session.announceInterrupts((text) => this.#status.tell(text));
+    this.session.announceInterrupts((text) => this.#status.hear(text));
     const left = new Promise<void>((resolve) => {
       this.#leave = resolve;
     });

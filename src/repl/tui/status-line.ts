@@ -19,6 +19,8 @@ export class StatusLine {
   readonly #redraw: () => void;
   #busMaster: boolean | undefined;
   #told: string | undefined;
+  /** That came by itself. */
+  #heard = false;
   #progress: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -28,8 +30,16 @@ export class StatusLine {
     this.#redraw = redraw;
   }
 
-  /** An event: stands there for a while. */
+  /** What comes by itself, again and again: it gives way to what a key was answered with. */
+  hear(text: string): void {
+    if (this.#told !== undefined && !this.#heard) return;
+    this.tell(text);
+    this.#heard = true;
+  }
+
+  /** An answer to a key, or an event: stands there for a while. */
   tell(text: string): void {
+    this.#heard = false;
     this.#told = text.trim().split('\n')[0] ?? '';
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
