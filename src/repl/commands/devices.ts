@@ -18,12 +18,14 @@ interface Entry {
   readonly bus: string;
   readonly translated: boolean;
   readonly ready: boolean;
+  /** What it is known by besides its cells: its ids, everything that its node is compatible with. */
+  readonly known: readonly string[];
   readonly cells: Readonly<Record<'address' | 'bus' | 'driver' | 'group' | 'state' | 'description', string>>;
   readonly data: object;
 }
 
 function realEntry(device: ListedDevice): Entry {
-  const { bus, name, driver = '-', iommuGroup, noIommu, obstacles, description } = device;
+  const { bus, name, driver = '-', iommuGroup, noIommu, obstacles, description, ids, compatible } = device;
   const type = noIommu ? 'no-IOMMU' : (device.groupType ?? '');
   const ready = obstacles.length === 0;
   const state = ready ? 'ready' : stateOf(obstacles.map(({ brief }) => brief));
@@ -32,9 +34,14 @@ function realEntry(device: ListedDevice): Entry {
     bus,
     translated: iommuGroup !== undefined && !noIommu,
     ready,
+    known: [...compatible, ...(ids === undefined ? [] : [`${idText(ids.vendor)}:${idText(ids.device)}`])],
     cells: { address: name, bus, driver, group, state, description: shortened(description) },
     data: { ...device, ready },
   };
+}
+
+function idText(id: number): string {
+  return id.toString(16).padStart(4, '0');
 }
 
 /** The most fundamental obstacle; the two that go together as one. */
@@ -56,6 +63,7 @@ function simulatedEntry([name, description]: [name: string, description: string]
     bus: 'sim',
     translated: false,
     ready: true,
+    known: [],
     cells: { address, bus: 'sim', driver: '-', group: '-', state: 'ready', description },
     data: { bus: 'sim', name: address, description, obstacles: [], ready: true },
   };
@@ -65,7 +73,7 @@ function matches(entry: Entry, wanted: string): boolean {
   if (wanted === 'dma') return entry.translated;
   if (kinds.includes(wanted)) return entry.bus === wanted;
   const sought = wanted.toLowerCase();
-  return Object.values(entry.cells).some((cell) => cell.toLowerCase().includes(sought));
+  return [...Object.values(entry.cells), ...entry.known].some((cell) => cell.toLowerCase().includes(sought));
 }
 
 export const commands = [
@@ -77,7 +85,7 @@ export const commands = [
     details:
       'PCI, AMBA, fsl-mc and CDX devices, the platform devices that are hardware (--all: every one), and the simulated ones. Reads sysfs only. ' +
       'A FILTER is a bus (pci, platform, amba, fsl-mc, cdx, sim), the word dma (those that an IOMMU translates), or a text: a part of a name, a ' +
-      'driver, a description, of what the column VFIO says. All filters have to fit. `doctor DEVICE` says what to do about what is in the way.',
+      'driver, a description, of what the column VFIO says, of `compatible`; or ids (8086:10d3). All filters have to fit. `doctor DEVICE` says what to do about what is in the way.',
     arguments: { filters: many(filter) },
     flags: {
       ready: toggle('only those that can be opened as things are'),
