@@ -181,7 +181,7 @@ function outcomeDifference(step: Step & StepPlace, recorded: Outcome, now: Outco
   if ('refused' in recorded && 'refused' in now) return undefined;
   if ('value' in recorded && 'value' in now && recorded.value === now.value) return undefined;
   const shown = (outcome: Exclude<Outcome, 'any'>): string =>
-    'value' in outcome ? hexValue(outcome.value, step.width) : `refused: ${outcome.refused}`;
+    'value' in outcome ? `0x${outcome.value.toString(16)}` : `refused: ${outcome.refused}`;
   return `${accessOf(step)}: recorded ${shown(recorded)}, now ${shown(now)}`;
 }
 

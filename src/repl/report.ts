@@ -42,15 +42,16 @@ export function describe(error: unknown): Reported {
     return { problem: { kind: 'usage', message, ...at, ...(hint !== undefined && { hint }) }, code: exitCodes.usage };
   }
   if (error instanceof ExpectationError) {
-    const { message, hint } = error;
-    return { problem: { kind: 'usage', message, ...(hint !== undefined && { hint }) }, code: exitCodes.expectation };
+    const { message, hint, expectation } = error;
+    const problem = { kind: 'expectation', message, ...(hint !== undefined && { hint }), ...expectation } as const;
+    return { problem, code: exitCodes.expectation };
   }
   if (error instanceof JavaScriptError) {
     const { message, where } = error;
-    return { problem: { kind: 'usage', message }, ...(where !== undefined && { where }), code: exitCodes.failed };
+    return { problem: { kind: 'javascript', message }, ...(where !== undefined && { where }), code: exitCodes.failed };
   }
   if (error instanceof Interrupted)
-    return { problem: { kind: 'usage', message: error.message }, code: exitCodes.interrupted };
+    return { problem: { kind: 'interrupted', message: error.message }, code: exitCodes.interrupted };
   return { problem: { kind: 'bug', error }, code: exitCodes.internal };
 }
 

@@ -19,6 +19,16 @@ export type Problem =
       readonly start?: number;
       readonly end?: number;
     }
+  | {
+      /** Neither refused nor wrong: it is not as was expected, JavaScript threw it, or somebody ended it. */
+      readonly kind: 'expectation' | 'javascript' | 'interrupted';
+      readonly message: string;
+      readonly hint?: string;
+      /** What an expectation was of. */
+      readonly location?: string;
+      readonly expected?: string;
+      readonly actual?: string;
+    }
   | { readonly kind: 'bug'; readonly error: unknown };
 
 export interface ProblemOptions {
@@ -61,6 +71,12 @@ export function problemView(problem: Problem, options: ProblemOptions = {}): Tex
       if (problem.hint !== undefined) add('  try: ', problem.hint, 'good');
       break;
     }
+    case 'expectation':
+    case 'javascript':
+    case 'interrupted':
+      add('error: ', where + shortened(problem.message), 'fault');
+      if (problem.hint !== undefined) add('  try: ', problem.hint, 'good');
+      break;
     case 'bug':
       add('internal error: ', `${where}${shortened(bugMessage(problem.error), partLength)}; please report`, 'fault');
       if (options.debug === true) {
@@ -74,7 +90,8 @@ export function problemView(problem: Problem, options: ProblemOptions = {}): Tex
 
 /**
  * `problem` as one line of JSON: {"error": {kind, message, ...}}. A failure's kind is that of its details, which follow
- * (operation, why, hint, errno, device, space, offset, width); 'usage' has hint, start and end; 'internal' is a bug.
+ * (operation, why, hint, errno, device, space, offset, width); 'usage' has hint, start and end; 'expectation' has location, expected and actual,
+ * 'javascript' is what code of the user's threw, 'interrupted' Ctrl-C; 'internal' is a bug.
  */
 export function problemJson(problem: Problem, where?: string): string {
   return `${toJson({ error: { ...problemData(problem), where } })}\n`;
@@ -89,7 +106,8 @@ function problemData(problem: Problem): object {
     const { kind, message, hint, start, end } = problem;
     return { kind, message: shortened(message), hint, start, end };
   }
-  return { kind: 'internal', message: bugMessage(problem.error) };
+  if (problem.kind === 'bug') return { kind: 'internal', message: bugMessage(problem.error) };
+  return { ...problem, message: shortened(problem.message) };
 }
 
 /** 'read region0+0x100 (32 bits) of 0000:00:04.0: EIO'. */

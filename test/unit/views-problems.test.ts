@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Interrupted } from '../../src/repl/interrupted.js';
+import { describe } from '../../src/repl/report.js';
+import { ExpectationError, UsageError } from '../../src/repl/usage-error.js';
 import { type Problem, problemJson, problemView } from '../../src/views/errors.js';
 import { escape } from '../../src/views/escape.js';
 import { plain } from '../../src/views/sinks/plain.js';
@@ -117,4 +120,20 @@ test('a name of a megabyte in a failure is cut', () => {
   });
   assert.equal(lines.length, 3);
   for (const line of lines) assert.ok(line.length < 2100 && line.endsWith('…'));
+});
+
+test('in JSON an expectation, an interruption and what JavaScript threw are no usage errors', () => {
+  const told = (error: unknown): unknown => JSON.parse(problemJson(describe(error).problem));
+  const expectation = { location: 'region0+0x4', expected: 'region0+0x4 == 0x7', actual: '0x0' };
+  assert.deepEqual(told(new ExpectationError('it is 0x0', undefined, expectation)), {
+    error: { kind: 'expectation', message: 'it is 0x0', ...expectation },
+  });
+  assert.deepEqual(told(new Interrupted()), { error: { kind: 'interrupted', message: 'interrupted' } });
+  assert.deepEqual(told(new UsageError('no', undefined, 'yes')), {
+    error: { kind: 'usage', message: 'no', hint: 'yes' },
+  });
+  assert.deepEqual(shown({ kind: 'expectation', message: 'it is 0x0', hint: 'wait' }), [
+    'error: it is 0x0',
+    '  try: wait',
+  ]);
 });

@@ -77,7 +77,11 @@ function byValue(words: Words, at: Parsed<Location>): Parsed<Comparison> {
   const glued = { ...word, text: word.text.slice(operator.length), start: word.start + operator.length };
   const wanted = glued.text === '' ? words.take('VALUE') : glued;
   const extra = words.peek();
-  if (extra) words.fail('one value is compared', extra, 'several fields are compared by FIELD=VALUE FIELD=VALUE');
+  if (extra) {
+    const spaced =
+      'a value of several words stands in parentheses: (A & B); fields are compared by FIELD=VALUE FIELD=VALUE';
+    words.fail('one value is compared', extra, spaced);
+  }
   const compare = (place: Location): Parsed<Comparison> => compared(words, place, operator, wanted);
   if ('constant' in at) return compare(at.constant);
   return { evaluate: (environment) => valueOf(compare(at.evaluate(environment)), environment) };
