@@ -51,13 +51,44 @@ test('what is wrong with a file is said by its place', async () => {
     [{ scripts: { go: { lines: ['peek ID'], file: 'go.vfio' } } }, /^scripts\.go: it has lines, a file or/],
     [{ guest: { clocks: [{ name: 'apb_pclk' }] } }, /^guest\.clocks\[0\]\.hertz: it is missing$/],
   ];
-  for (const [content, why] of wrong) assert.match(await refusal('wrong.json', content), why);
+  for (const [content, why] of wrong) {
+    const told = await refusal('wrong.json', content);
+    // Each mistake has its line and column before it; the places are looked at below.
+    const bare = typeof content === 'string' ? told : told.replaceAll(/wrong\.json:\d+:\d+: /g, '');
+    assert.match(bare, why);
+  }
+});
+
+test('every mistake has its line and column, with comments and a single match as well', async () => {
+  const lines = [
+    '{ // a board',
+    '  "match": { "pci": "1234" },',
+    '  "cautions": [',
+    '    { "space": "region0", "offset": "4k", "reason": "x" },',
+    '    { "space": "region0" },',
+    '  ],',
+    '  "note": []',
+    '}',
+  ];
+  assert.deepEqual(
+    (await refusal('placed.json', lines.join('\n'))).split('; ').map((each) => each.slice(0, 36)),
+    [
+      'placed.json:2:3: match[0]: pci: "123',
+      'placed.json:4:27: cautions[0].offset',
+      'placed.json:5:5: cautions[1].reason:',
+      'placed.json:7:3: note: there is no s',
+      'did you mean notes?',
+    ],
+  );
 });
 
 test('a module that is none says why', async () => {
   assert.match(await refusal('none.mjs', 'export const profile = {};'), /exports no profile: export default/);
-  assert.match(await refusal('throws.mjs', "throw new Error('no luck');"), /its code fails: no luck/);
-  assert.match(await refusal('syntax.mjs', 'export default {'), /its code fails/);
+  assert.match(
+    await refusal('throws.mjs', "\n\nthrow new Error('no luck');"),
+    /^throws\.mjs:3: its code fails: no luck$/,
+  );
+  assert.match(await refusal('syntax.mjs', '\nexport default {'), /^its code fails: Unexpected end of input/);
   assert.match(
     await refusal('wrong.mjs', 'export default { mach: [] };'),
     /mach: there is no such key; did you mean match/,

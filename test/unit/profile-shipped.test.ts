@@ -27,7 +27,7 @@ for (const { name, match, title, load } of shippedProfiles) {
   test(`profile ${name} is one that a person could have written, and all of it can be used`, async () => {
     const { body } = await load();
     const checked = checkProfile({ name, title, match, ...body });
-    assert.ok('profile' in checked, 'wrong' in checked ? checked.wrong : '');
+    assert.ok('profile' in checked, 'wrong' in checked ? JSON.stringify(checked.wrong) : '');
     const { registers, restore = [], scripts } = await resolveProfile(await namedProfile(name));
     const set = new RegisterSet();
     for (const { source } of registers) {

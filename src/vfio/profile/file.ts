@@ -2,7 +2,7 @@ import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { VfioError } from '../errors.js';
 import { withPlainFile } from '../plain-file.js';
-import { dataOf } from '../registers/map-text.js';
+import { dataOf, placeIn } from '../registers/map-text.js';
 import type { ProfileDescription } from './description.js';
 
 /** Bytes of a profile, at the most. */
@@ -23,17 +23,18 @@ export interface ProfileFile {
  */
 export async function readProfile(file: string): Promise<ProfileFile> {
   const path = resolve(file);
-  const data = extname(path) === '.mjs' ? await exported(path, file) : parsed(path, file);
+  const isModule = extname(path) === '.mjs';
+  const text = isModule ? '' : withPlainFile(path, reading, (_stamp, read) => read().toString('utf8'));
+  const data = isModule ? await exported(path, file) : dataOf(text, `read profile ${file}`, basename(file));
   const { checkProfile } = await import('./schema.js');
   const checked = checkProfile(data);
-  if ('wrong' in checked) throw refusal(file, checked.wrong);
+  if ('wrong' in checked) {
+    const place = (at: readonly (string | number)[]): string =>
+      isModule ? '' : `${basename(file)}:${placeIn(text, at)}: `;
+    throw refusal(file, checked.wrong.map(({ path: at, why }) => `${place(at)}${why}`).join('; '));
+  }
   const { profile } = checked;
   return { file: path, name: profile.name ?? basename(path, extname(path)), description: profile };
-}
-
-function parsed(path: string, file: string): unknown {
-  const text = withPlainFile(path, reading, (_stamp, read) => read().toString('utf8'));
-  return dataOf(text, `read profile ${file}`, basename(file));
 }
 
 async function exported(path: string, file: string): Promise<unknown> {
@@ -43,20 +44,41 @@ async function exported(path: string, file: string): Promise<unknown> {
   try {
     module = (await import(`${pathToFileURL(path).href}?${changed}`)) as { default?: unknown };
   } catch (error) {
-    throw refusal(file, `its code fails: ${error instanceof Error ? error.message : String(error)}`, error);
+    const why = `${lineOf(path, error)}its code fails: ${messageOf(error)}`;
+    // Of what cannot be read as code Node tells the place on its own error stream only.
+    const hint = error instanceof SyntaxError ? `node --check ${file} shows the place` : undefined;
+    throw refusal(file, why, error, hint);
   }
   if (module.default === undefined)
     throw refusal(file, 'it exports no profile: export default { match: ..., registers: ... }');
   return module.default;
 }
 
-function refusal(file: string, why: string, cause?: unknown): VfioError {
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** 'mine.mjs:3: ', where the module at `path` made the error; '' where that is not told. */
+function lineOf(path: string, error: unknown): string {
+  const stack = (error instanceof Error ? error.stack : undefined) ?? '';
+  const url = pathToFileURL(path).href;
+  const at = stack.indexOf(url);
+  const line = at < 0 ? undefined : /^(?:\?[0-9.]+)?:(\d+)/.exec(stack.slice(at + url.length))?.[1];
+  return line === undefined ? '' : `${basename(path)}:${line}: `;
+}
+
+function refusal(
+  file: string,
+  why: string,
+  cause?: unknown,
+  hint = 'profile new FILE writes one to begin with',
+): VfioError {
   return new VfioError(
     {
       kind: 'unsupported',
       operation: `read profile ${file}`,
       why,
-      hint: 'profile new FILE writes one to begin with',
+      hint,
     },
     cause === undefined ? {} : { cause },
   );

@@ -145,23 +145,36 @@ const profile = known({
 /** What can be one or a list of them. */
 const listed = ['match', 'registers'] as const;
 
-/** `data` as a profile; what is wrong with it, by path: 'match[0].pci: ...'. Keys that begin with $ are the author's own. */
-export function checkProfile(data: unknown): { readonly profile: ProfileDescription } | { readonly wrong: string } {
-  if (!isObject(data)) return { wrong: 'an object is expected: { ... }' };
+/** Something that is wrong with a profile: where in the data, and in words that begin with that: 'match[0].pci: ...'. */
+export interface Mistake {
+  readonly path: readonly (string | number)[];
+  readonly why: string;
+}
+
+/** `data` as a profile; what is wrong with it, at least one thing. Keys that begin with $ are the author's own. */
+export function checkProfile(
+  data: unknown,
+): { readonly profile: ProfileDescription } | { readonly wrong: readonly Mistake[] } {
+  if (!isObject(data)) return { wrong: [{ path: [], why: 'an object is expected: { ... }' }] };
   const given: Record<string, unknown> = Object.fromEntries(
     Object.entries(data).filter(([key]) => !key.startsWith('$')),
   );
-  for (const key of listed) {
-    if (isObject(given[key])) given[key] = [given[key]];
-  }
+  const single = listed.filter((key) => isObject(given[key]));
+  for (const key of single) given[key] = [given[key]];
   const parsed = v.safeParse(profile, given);
   if (parsed.success) return { profile: given };
-  return { wrong: parsed.issues.map((issue) => `${pathOf(issue)}: ${issue.message}`).join('; ') };
+  return {
+    wrong: parsed.issues.map((issue) => {
+      const path = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
+      const isSingle = single.some((key) => key === path[0]);
+      return { path: isSingle ? path.toSpliced(1, 1) : path, why: `${pathText(path)}: ${issue.message}` };
+    }),
+  };
 }
 
 /** 'cautions[2].offset' */
-function pathOf(issue: v.BaseIssue<unknown>): string {
-  const steps = issue.path?.map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)) ?? [];
+function pathText(path: readonly (string | number)[]): string {
+  const steps = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`));
   return steps.join('').replace(/^\./, '');
 }
 

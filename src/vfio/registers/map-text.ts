@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { parse, ParseError, printParseErrorCode } from 'jsonc-parser';
+import type { findNodeAtLocation, parse, ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { VfioError } from '../errors.js';
 
 /**
@@ -11,12 +11,44 @@ export function dataOf(given: string, operation: string, file: string): unknown 
   try {
     return JSON.parse(text);
   } catch {
-    return commented(text, (at, { why, hint }) => {
-      const before = text.slice(0, at).split('\n');
-      const place = `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
-      return new VfioError({ kind: 'unsupported', operation, why: `${place}: ${why}`, hint });
-    });
+    return commented(
+      text,
+      (at, { why, hint }) =>
+        new VfioError({ kind: 'unsupported', operation, why: `${file}:${lineAndColumn(text, at)}: ${why}`, hint }),
+    );
   }
+}
+
+function lineAndColumn(text: string, at: number): string {
+  const before = text.slice(0, at).split('\n');
+  return `${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+/** Line and column of what is at `path` in JSON that was read with dataOf; where there is no such thing, of the nearest around it. */
+export function placeIn(given: string, path: readonly (string | number)[]): string {
+  const text = given.replace(/^\uFEFF/, '');
+  const jsonc = parser();
+  const root = jsonc.parseTree(text, [], { allowTrailingComma: true });
+  if (root === undefined) return lineAndColumn(text, 0);
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = jsonc.findNodeAtLocation(root, path.slice(0, length));
+    // The value of a key is found; where the key stands says more.
+    if (node !== undefined)
+      return lineAndColumn(text, node.parent?.type === 'property' ? node.parent.offset : node.offset);
+  }
+  return lineAndColumn(text, root.offset);
+}
+
+interface Parser {
+  readonly parse: typeof parse;
+  readonly parseTree: typeof parseTree;
+  readonly findNodeAtLocation: typeof findNodeAtLocation;
+  readonly printParseErrorCode: typeof printParseErrorCode;
+}
+
+/** Loaded where it is needed: nearly all files are plain, and right. */
+function parser(): Parser {
+  return createRequire(import.meta.url)('jsonc-parser') as Parser;
 }
 
 interface Mistake {
@@ -26,10 +58,7 @@ interface Mistake {
 
 /** What is no plain JSON; throws what `failure` makes of the first mistake and its place in the text. */
 function commented(text: string, failure: (at: number, mistake: Mistake) => VfioError): unknown {
-  // Loaded where it is needed: nearly all files are plain.
-  const jsonc: { parse: typeof parse; printParseErrorCode: typeof printParseErrorCode } = createRequire(
-    import.meta.url,
-  )('jsonc-parser');
+  const jsonc = parser();
   const errors: ParseError[] = [];
   let data: unknown;
   try {
