@@ -139,6 +139,21 @@ test('it reads the config space once, and each described register that may be re
   assert.equal(session.last, 5n, '$_ is as it was');
 });
 
+test('of the config space what a map says must not be read is left out, and named', async (t) => {
+  const { session, run, output } = await bench(t, 'sim:sram');
+  const device = session.requireDevice();
+  device.registers.add(map('vendor', [register('MBOX', 0xc, { space: 'config', readEffect: 'clear' })]));
+  const from = device.journal.recorded;
+  await run(`config; report ${newFile()}`);
+  const made = reads(device.journal.entries(from)).filter((one) => one.startsWith('config'));
+  assert.equal(made.length, 2 * 1023);
+  assert.equal(made.includes('config+0xc 32'), false);
+  assert.match(
+    output.take(),
+    /Latency: +unreadable\n[\s\S]*\nnot read: config 0xc\.\.0x10: MBOX: reading it clears it\n/,
+  );
+});
+
 test('--no-read makes no access, and names what is left out', async (t) => {
   const { session, run, output } = await bench(t, 'sim:sram');
   const { journal } = session.requireDevice();

@@ -13,7 +13,7 @@ export const commands = [
     summary: 'show the PCI config space decoded: header, BARs, capabilities',
     details:
       'Reads all of the config space once, by 32-bit accesses. The kernel answers parts of it itself (BARs, MSI, MSI-X) as it does ' +
-      'for a virtual machine. dump config shows the bytes, peek config.COMMAND one register.',
+      'for a virtual machine. What a register map says must not be read is left out. dump config shows the bytes, peek config.COMMAND one register.',
     arguments: {},
     flags: {},
     effect: 'read',
@@ -41,7 +41,13 @@ export const commands = [
       );
       const barSizes = Array.from({ length: 6 }, (_, bar) => device.regions.find(({ index }) => index === bar)?.size);
       const decoded = decodePciConfig(block.bytes, { unreadable, barSizes });
-      return configView(decoded, pciNames(decoded));
+      const view = configView(decoded, pciNames(decoded));
+      if (block.skipped.length === 0) return view;
+      const hex = (word: number): string => `0x${(word * 4).toString(16)}`;
+      const lines = block.skipped.map(
+        ({ index, count, reason }) => `not read: ${config.name} ${hex(index)}..${hex(index + count)}: ${reason}`,
+      );
+      return { kind: 'all', views: [...view.views, { kind: 'text', lines }] };
     },
   }),
 ];
