@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LabError } from './command.js';
 import { prepare } from './guest.js';
-import { requirements } from './host/tmux.js';
+import { requirements as compiler } from './device-tree-compiler.js';
+import { requirements as tmux } from './host/tmux.js';
 import { builtKernel, type Arch } from './kernel.js';
 import { ensure } from './packages.js';
 import { buildFolder, cacheFolder } from './project.js';
@@ -52,7 +53,7 @@ async function main(args: readonly string[]): Promise<number> {
     throw new LabError(`no test matches ${request.names.join(' ')}. There are:\n  ${all.join('\n  ')}`);
   }
   for (const place of request.places.filter((each) => testFiles(each, request.names).length > 0)) {
-    if (place === 'host') await ensure(requirements, say);
+    if (place === 'host') await ensure([...tmux, ...compiler], say);
     else say(`${place} kernel: ${(await prepare(place, say)).kernel}`);
   }
   return runTests(files, request.verbose);
