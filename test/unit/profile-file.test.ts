@@ -49,6 +49,7 @@ test('what is wrong with a file is said by its place', async () => {
     [{ registers: { regs: [] } }, /^registers\[0\]\.name: it is missing; registers\[0\]\.registers: it is missing$/],
     [{ registers: [{ file: 'x.svd', perpheral: 'A' }] }, /^registers\[0\]\.perpheral: .*did you mean peripheral/],
     [{ scripts: { go: { lines: ['peek ID'], file: 'go.vfio' } } }, /^scripts\.go: it has lines, a file or/],
+    [{ architecture: 'z80' }, /^architecture: there is no such architecture: it is one of x86-64, /],
     [{ guest: { clocks: [{ name: 'apb_pclk' }] } }, /^guest\.clocks\[0\]\.hertz: it is missing$/],
   ];
   for (const [content, why] of wrong) {
@@ -277,6 +278,8 @@ test('what warns of nothing is told of, and a mistake in a register map once, wi
       { space: 'region0', offset: '0x200000', reason: 'x' },
       { space: 'region0', offset: '0x40', size: 0, reason: 'y' },
     ],
+    scripts: { go: { file: 'nowhere.vfio' } },
+    architecture: 'x86',
     registers: { name: 'u', registers: [{ name: 'A', offset: '0x10', acces: 'ro' }] },
   });
   using device = await openDevice('sim:edu', { profile: path });
@@ -284,6 +287,7 @@ test('what warns of nothing is told of, and a mistake in a register map once, wi
     'profile vain: u: A: there is no "acces" here: did you mean access?',
     'profile vain: a caution of region0 at 0x200000: it is past the end of region0 (0x100000 bytes)',
     'profile vain: a caution of region0 at 0x40: its size is 0, so that it warns of nothing',
+    `profile vain: script go: there is no file ${join(folder.path, 'nowhere.vfio')}`,
   ]);
 });
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Device } from '../device.js';
 import { VfioError } from '../errors.js';
 import type { Caution } from '../registers/caution.js';
@@ -56,6 +57,10 @@ export async function applyProfile(device: Device, profile: Profile): Promise<Ap
       if (typeof found === 'string') problems.push(found);
       return typeof found === 'string' ? [] : [found];
     });
+    // Those of a profile that ships are there: the tests have seen them.
+    for (const [name, { file }] of profile.file === undefined ? [] : profile.scripts) {
+      if (file !== undefined && !existsSync(file)) problems.push(`script ${name}: there is no file ${file}`);
+    }
     if (cautions.length > 0) undo.push(device.registers.addCautions(cautions));
   } catch (error) {
     withdraw();

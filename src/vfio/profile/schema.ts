@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { architectures } from '../disassembler.js';
 import { nearest } from '../nearest.js';
 import { numberOf } from '../registers/notation.js';
 import type { ProfileDescription } from './description.js';
@@ -138,7 +139,16 @@ const profile = known({
   restore: v.optional(texts),
   guest: v.optional(guest),
   scripts: v.optional(v.record(text, script)),
-  architecture: v.optional(text),
+  architecture: v.optional(
+    v.pipe(
+      text,
+      // A family stands for its processors of 64 bits, as it does for disasm.
+      v.check(
+        (name) => architectures.some((one) => one === name || one === `${name}-64`),
+        `there is no such architecture: it is one of ${architectures.join(', ')}`,
+      ),
+    ),
+  ),
   notes: v.optional(texts),
 });
 
