@@ -60,7 +60,7 @@ export async function takePicture(fade: number): Promise<{ readonly text: string
     await sleep(fade);
     return { text: terminal.text, svg: svgOf(terminal.screen) };
   } finally {
-    terminal.close();
+    await terminal.close();
     rmSync(home, { recursive: true });
   }
 }

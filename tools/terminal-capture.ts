@@ -106,8 +106,13 @@ export class TerminalCapture {
     return { columns: this.#xterm.cols, rows, cursor };
   }
 
-  close(): void {
+  /** Ends the program; resolves when it is gone. */
+  async close(): Promise<void> {
+    const gone = new Promise<void>((resolve) => {
+      this.#pty.onExit(() => resolve());
+    });
     this.#pty.kill('SIGKILL');
+    await gone;
     this.#xterm.dispose();
   }
 }

@@ -100,7 +100,13 @@ async function inStorm(device: string, from: string): Promise<Row[]> {
     // The first loads the command.
     await prompt.ask('peek region0 0x100', ready);
     const quiet = await peeks(prompt);
-    for (const line of ['irq storm 0', 'irq enable msix 32', `poke region1 0x104 ${BURST}`, 'poke region1 0x108 32']) {
+    for (const line of [
+      'irq storm 0',
+      'dma enable',
+      'irq enable msix 32',
+      `poke region1 0x104 ${BURST}`,
+      'poke region1 0x108 32',
+    ]) {
       await prompt.ask(line, ready);
     }
     const sent = async (): Promise<number> =>

@@ -14,6 +14,7 @@ const subjects: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>
   svd: () => import('./svd.js'),
   memory: () => import('./memory.js'),
   prompt: () => import('./prompt.js'),
+  tui: () => import('./tui.js'),
   dma: () => import('./dma.js'),
   'irq-pump': () => import('./irq-pump.js'),
   lifetime: () => import('./lifetime.js'),

@@ -51,8 +51,8 @@ async function started(t: TestContext, env: Record<string, string>, found: (text
     rows: 24,
     env: { ...process.env, HOME: home, ...env },
   });
-  t.after(() => {
-    capture.close();
+  t.after(async () => {
+    await capture.close();
     rmSync(home, { recursive: true });
   });
   await capture.until(found);

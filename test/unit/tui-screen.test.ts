@@ -17,9 +17,10 @@ function settled(text: string): boolean {
   return text.includes('00000000: ') && (!text.includes(' maps; iommu') || text.includes('no DMA fault is told'));
 }
 
-/** The clock of pl031 goes on: what shows the time is left out. */
+/** The clock of pl031 goes on, and a busy machine makes looks slow: what shows the time is left out. */
 function withoutTime(text: string): string {
   return text
+    .replace(/ \(a look takes[^)]*\)([^─]*)/g, (all, rest: string) => rest + '─'.repeat(all.length - rest.length))
     .replace(/(RTCDR +0x0 +)0x[0-9a-f]{8}( \*)?/, (all, before: string) => before.padEnd(all.length, '-'))
     .replace(/^(│00000000: )(?:[0-9a-f]{2} ){4}(.* \|)....(?=\.)/gm, '$1-- -- -- -- $2----')
     .replace(/(region0\S*: )0x[0-9a-f]{8}/, '$1----------');
