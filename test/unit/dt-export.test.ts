@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -8,6 +8,7 @@ import { Registry } from '../../src/repl/registry.js';
 import { Session } from '../../src/repl/session.js';
 import { UsageError } from '../../src/repl/usage-error.js';
 import { VfioError } from '../../src/vfio/errors.js';
+import { blobOf } from './device-trees.js';
 import { FakeMachine } from './fake-machine.js';
 import { goldenFolder } from './golden.js';
 import { KeptOutput } from './session-fixture.js';
@@ -110,6 +111,16 @@ test('what cannot be exported says why', async () => {
   await fails('dt export --for crosvm', VfioError, /no device is open/);
   await fails(`dt export --for crosvm --symbol 1x --node /bus --dtb ${blob}`, UsageError, /a label has letters/);
   await fails(`dt export --for crosvm --node /nothing --dtb ${blob}`, VfioError, /no such node/);
+  const boards = ['zynqmp-zcu102-rev1.0', 'imx8mp-evk'].map((board) => {
+    const file = join(folder, `${board}.dtb`);
+    writeFileSync(file, blobOf(board));
+    return file;
+  });
+  const [zynq = '', imx = ''] = boards;
+  await fails(`dt export --for crosvm --node /memory@0 --dtb ${zynq}`, VfioError, /it has no compatible/);
+  await fails(`dt export --for crosvm --node / --dtb ${zynq}`, VfioError, /it is the whole machine/);
+  const pmic = '/soc@0/bus@30800000/i2c@30a20000/pmic@25';
+  await fails(`dt export --for crosvm --node ${pmic} --dtb ${imx}`, VfioError, /its address is one on \/soc@0.*i2c@/);
   await fails('dt export --for qemu --node 0000:ff:1f.7', VfioError, /no such device/);
   try {
     await made.open('sim:edu');

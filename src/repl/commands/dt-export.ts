@@ -3,8 +3,8 @@ import { basename } from 'node:path';
 import { type BusDevice, canonicalAddress, findDevice } from '../../vfio/bus/bus-device.js';
 import { groupMembers } from '../../vfio/bus/iommu-group.js';
 import { busDeviceOf, matchingOf } from '../../vfio/devicetree/attach.js';
-import { deviceNameOf } from '../../vfio/devicetree/device-name.js';
-import { isCompatible } from '../../vfio/devicetree/node.js';
+import { deviceNameOf, isOnMemoryBus } from '../../vfio/devicetree/device-name.js';
+import { type DtNode, isCompatible } from '../../vfio/devicetree/node.js';
 import type { Device } from '../../vfio/device.js';
 import { VfioError } from '../../vfio/errors.js';
 import { crosvmCommands, crosvmOverlay } from '../../vfio/guest/crosvm.js';
@@ -109,6 +109,12 @@ function linesOnly(device: string, monitor: Monitor, { commands, notes }: PciLin
 
 async function platformNode(session: Session, subject: Subject, wanted: Wanted): Promise<Exported> {
   const { tree, node, open, bus } = subject;
+  // What VFIO has is a device, whatever its node says.
+  const why = bus === undefined && open === undefined ? noDevice(node) : undefined;
+  if (why !== undefined) {
+    const hint = 'dt tree lists the nodes: one with compatible and an address is a device';
+    throw new VfioError({ kind: 'unsupported', operation: `export ${node.path}`, why, hint });
+  }
   const name = bus?.name ?? deviceNameOf(node);
   const isAmba = (bus?.bus ?? open?.info.bus) === 'amba' || isCompatible(node, 'arm,primecell');
   const device = guestDevice({
@@ -139,6 +145,15 @@ async function platformNode(session: Session, subject: Subject, wanted: Wanted):
   };
   const commands = crosvmCommands(overlay);
   return { text: crosvmOverlay(overlay), commands, data: dataOf(device, wanted.monitor, commands) };
+}
+
+/** Why the kernel makes no platform or AMBA device of a node, which is what VFIO could give away; undefined where it may. */
+function noDevice(node: DtNode): string | undefined {
+  if (node.parent === undefined) return 'it is the whole machine';
+  if (node.property('compatible') === undefined) return 'it has no compatible: the kernel makes no device of it';
+  return isOnMemoryBus(node)
+    ? undefined
+    : `its address is one on ${node.parent.path}, not in memory: it is no platform device, and goes with the one that it is behind`;
 }
 
 /** What the profile of the device, or of its kind, says of guests. */

@@ -1,5 +1,5 @@
 import { numberOf, type Ranges, type Reg, type RegEntry, rangesOf, regOf } from './address.js';
-import { deviceNameOf } from './device-name.js';
+import { deviceNameOf, isOnMemoryBus } from './device-name.js';
 import { type DmaFacts, dmaOf } from './dma.js';
 import { type Interrupts, interruptMapOf, interruptsOf, type MappedInterrupt } from './interrupt.js';
 import { disabledBy, type DtNode, statusOf } from './node.js';
@@ -77,7 +77,7 @@ export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
     tree,
     node,
     path: node.path,
-    ...(node.parent !== undefined && isOnMemoryBus(reg) && { deviceName: deviceNameOf(node) }),
+    ...(isOnMemoryBus(node) && { deviceName: deviceNameOf(node) }),
     ...(label !== undefined && { label }),
     aliases: [...tree.aliases].filter(([, path]) => path === node.path).map(([alias]) => alias),
     compatible: node.property('compatible')?.strings ?? [],
@@ -99,12 +99,6 @@ export function describeNode(tree: DeviceTree, node: DtNode): NodeDescription {
         !decoded.has(name) && !referring.has(name) && !namesOfReferences.has(name) && name !== 'pinctrl-names',
     ),
   };
-}
-
-/** Whether a node with this `reg` lies where platform devices do: what is on I2C, SPI or PCI is a device of that bus, with a name from there. */
-function isOnMemoryBus(reg: Reg | undefined): boolean {
-  const [first] = reg?.entries ?? [];
-  return first === undefined || (first.size !== undefined && first.bus.pci === undefined);
 }
 
 function memoryOf(references: readonly Reference[]): NodeDescription['memory'] {

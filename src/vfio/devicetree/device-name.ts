@@ -1,4 +1,4 @@
-import { firstAddress } from './address.js';
+import { firstAddress, regOf } from './address.js';
 import { baseName, type DtNode, nodesUnder } from './node.js';
 import type { DeviceTree } from './tree.js';
 
@@ -18,6 +18,17 @@ export function deviceNameOf(node: DtNode): string {
     name = name === '' ? at.name : `${at.name}:${name}`;
   }
   return name;
+}
+
+/**
+ * Whether a node lies where platform and AMBA devices do: what is on I2C, SPI or PCI is a device of that bus, with a name from there, and the root is
+ * none.
+ */
+export function isOnMemoryBus(node: DtNode): boolean {
+  const [first] = regOf(node, 1)?.entries ?? [];
+  return (
+    node.parent !== undefined && (first === undefined || (first.size !== undefined && first.bus.pci === undefined))
+  );
 }
 
 /** Nodes that share a register tell which bit of it is theirs: its number is part of the name. */
