@@ -19,8 +19,12 @@ const MOST_BYTES = 2 ** 30;
 
 /** Sizes of chunks: twice as large while they are quick, half while they are slow. */
 class ChunkSize {
-  cells = FIRST_CHUNK;
+  cells: number;
   #started = 0;
+
+  constructor(first: number) {
+    this.cells = first;
+  }
 
   /** The next chunk's cells, of `left`. */
   begin(left: number): number {
@@ -31,7 +35,7 @@ class ChunkSize {
   end(): void {
     const took = performance.now() - this.#started;
     if (took < CHUNK_MS / 2) this.cells = Math.min(MOST_CHUNK, this.cells * 2);
-    else if (took > CHUNK_MS) this.cells = Math.max(64, this.cells >> 1);
+    else if (took > CHUNK_MS) this.cells = Math.max(1, this.cells >> 1);
   }
 }
 
@@ -78,8 +82,12 @@ export function readCells(
   shape: Required<BlockShape>,
   flags: ReadFlags,
 ): CellsRead | Promise<CellsRead> {
-  if (shape.count > FIRST_CHUNK) return readChunks(context, space, shape, flags);
+  if (shape.count > firstChunk(space)) return readChunks(context, space, shape, flags);
   return readAround(space, shape, cautionsFor(context, space, shape, flags), { allowSplit: flags.allowSplit });
+}
+
+function firstChunk({ atOnce = FIRST_CHUNK }: Space): number {
+  return Math.min(FIRST_CHUNK, atOnce);
 }
 
 async function readChunks(
@@ -113,7 +121,7 @@ export async function* chunks(
   flags: ReadFlags,
 ): AsyncGenerator<{ readonly done: number; readonly block: CellsRead; readonly count: number }> {
   if (goesPast(space, shape)) space.readBlock(shape);
-  const size = new ChunkSize();
+  const size = new ChunkSize(firstChunk(space));
   const cautions = cautionsFor(context, space, shape, flags);
   const { allowSplit } = flags;
   for (let done = 0, count = 0; done < shape.count; done += count) {
@@ -136,7 +144,7 @@ export async function writeCells(
   allowSplit: boolean,
 ): Promise<void> {
   if (goesPast(space, shape)) space.writeBlock(shape, new Uint8Array(0));
-  const size = new ChunkSize();
+  const size = new ChunkSize(FIRST_CHUNK);
   for (let done = 0, count = 0; done < shape.count; done += count) {
     count = size.begin(shape.count - done);
     space.writeBlock({ ...shape, offset: shape.offset + done * shape.stride, count }, fill(done, count), {

@@ -72,6 +72,8 @@ export interface Space {
   readonly size: number;
   readonly readable: boolean;
   readonly writable: boolean;
+  /** Cells that may be read in one go where somebody waits meanwhile; absent: as many as there are. */
+  readonly atOnce?: number;
   /** 8, 16 and 32 bits give a number, 64 bits a bigint. */
   read(width: Width, offset: number, options?: AccessOptions): number | bigint;
   write(width: Width, offset: number, value: number | bigint, options?: AccessOptions): void;

@@ -5,7 +5,7 @@ import { ChangeMarks } from '../../views/tui/change-marks.js';
 import type { Size } from '../../views/tui/layout.js';
 import type { View } from '../../views/view.js';
 import { describe } from '../report.js';
-import type { Look } from './look.js';
+import type { Look, LookingRun } from './look.js';
 import { LOOK_PATIENCE, Pane, type PaneHost } from './pane.js';
 
 /** What one look came to. */
@@ -22,6 +22,9 @@ export class CommandPane extends Pane {
   #taken = false;
   /** What the last look came to, as wide as that. */
   #lines: readonly Line[] = [];
+  #refreshing: Promise<void> | undefined;
+  /** The look that is being taken. */
+  #looking: LookingRun | undefined;
 
   constructor(host: PaneHost, id: string, looks: readonly Look[], every: number) {
     super(host, id);
@@ -36,6 +39,7 @@ export class CommandPane extends Pane {
   /** Shows something else from now on. */
   protected lookAt(...looks: readonly Look[]): void {
     this.#looks = looks;
+    this.#looking?.interrupt();
     this.#marks.forget();
   }
 
@@ -44,18 +48,44 @@ export class CommandPane extends Pane {
     return view;
   }
 
-  override async refresh(): Promise<void> {
-    const outcomes: Outcome[] = [];
-    for (const look of this.#looks) {
-      try {
-        outcomes.push({ view: this.shaped(await look.view()) });
-      } catch (error) {
-        outcomes.push({ error });
-      }
-    }
+  /** One look at a time: who asks meanwhile waits for the one that is being taken. */
+  override refresh(): Promise<void> {
+    this.#refreshing ??= this.#takeLooks();
+    return this.#refreshing;
+  }
+
+  async #takeLooks(): Promise<void> {
+    let outcomes: Outcome[] | undefined;
+    // What is no longer to be shown need not be read to its end.
+    while (outcomes === undefined) outcomes = await this.#outcomesOf(this.#looks);
+    this.#refreshing = undefined;
+    this.#looking = undefined;
     this.#outcomes = outcomes;
     this.#taken = true;
     this.host.redraw(LOOK_PATIENCE);
+  }
+
+  /** Undefined where the pane has turned to something else meanwhile. */
+  async #outcomesOf(looks: readonly Look[]): Promise<Outcome[] | undefined> {
+    const outcomes: Outcome[] = [];
+    for (const look of looks) {
+      this.#looking = look.begin(() => this.host.redraw());
+      try {
+        outcomes.push({ view: this.shaped(await look.view(this.#looking)) });
+      } catch (error) {
+        outcomes.push({ error });
+      }
+      if (looks !== this.#looks) return undefined;
+    }
+    return outcomes;
+  }
+
+  override get progress(): string | undefined {
+    return this.#looking?.told;
+  }
+
+  override close(): void {
+    this.#looking?.interrupt();
   }
 
   protected body({ columns }: Size): readonly Line[] {

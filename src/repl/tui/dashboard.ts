@@ -120,15 +120,12 @@ export class Dashboard implements PaneSetHost {
     const left = new Promise<void>((resolve) => {
       this.#leave = resolve;
     });
-    const status = setInterval(() => this.#status.refresh(), 1000);
-    status.unref();
-    this.#status.refresh();
+    this.#status.start();
     if (savedLayouts().includes(INITIAL_LAYOUT)) await this.#guarded(() => this.#set.loadLayout(INITIAL_LAYOUT));
     this.redraw();
     try {
       await Promise.race([left, this.#line.run()]);
     } finally {
-      clearInterval(status);
       this.close();
     }
   }
@@ -138,6 +135,7 @@ export class Dashboard implements PaneSetHost {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#jobs.close();
+    this.#status.close();
     this.#set.close();
     this.#screen.close();
     this.session.panes = undefined;
@@ -222,9 +220,10 @@ export class Dashboard implements PaneSetHost {
   #titleOf(pane: Pane): Line {
     const { above, below } = pane.unseen;
     const slow = pane.slow === undefined ? '' : ` (a look takes ${pane.slow.toFixed(0)} ms: fewer of them)`;
+    const progress = pane.progress === undefined ? '' : ` ${pane.progress}`;
     const more = below > 0 ? ` +${below}` : above > 0 ? ' end' : '';
     const number = this.#set.all.indexOf(pane) + 1;
-    return [{ text: `F${number} ${escape(pane.title)}${slow}${more}`, role: 'heading' }];
+    return [{ text: `F${number} ${escape(pane.title)}${slow}${progress}${more}`, role: 'heading' }];
   }
 
   // Who has the keys.

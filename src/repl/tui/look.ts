@@ -2,6 +2,7 @@ import type { Space } from '../../vfio/space.js';
 import type { View } from '../../views/view.js';
 import { valueOf } from '../arguments/argument.js';
 import { bind } from '../bind.js';
+import type { Answer } from '../command.js';
 import { parseLine, type Statement } from '../parser.js';
 import { Running } from '../running.js';
 import type { Session } from '../session.js';
@@ -28,8 +29,13 @@ export class Look {
     await this.#statement();
   }
 
+  /** What a look is taken with, and ended with before its time; `changed` is told where it says how far it is. */
+  begin(changed: () => void): LookingRun {
+    return new LookingRun(this.#session, this.#names, changed);
+  }
+
   /** What the line answers now. Rejects with UsageError or VfioError. */
-  async view(): Promise<View> {
+  async view(looking = this.begin(() => undefined)): Promise<View> {
     const statement = await this.#statement();
     const session = this.#session;
     if (statement.command.needs === 'device') session.requireDevice();
@@ -42,17 +48,19 @@ export class Look {
     if ('follow' in input.flags && input.flags['follow'] === true) throw this.#refused();
     const { last } = session;
     this.#names.tally.beginRound();
-    const running = new LookingRun(session, this.#names);
+    let begun: Answer;
     try {
-      const answer = await statement.command.run(running, input);
-      if (answer === undefined) throw this.#refused();
-      if (!(Symbol.asyncIterator in answer)) return answer;
-      // What comes in pieces is more than a pane holds; what has no effect may be one piece, and fail behind it.
-      if (statement.command.effect !== 'none') throw this.#refused();
-      return await only(answer, () => this.#refused());
+      begun = statement.command.run(looking, input);
     } finally {
+      // At once: what the user runs while this is still being read has a $_ of its own.
       session.last = last;
     }
+    const answer = await begun;
+    if (answer === undefined) throw this.#refused();
+    if (!(Symbol.asyncIterator in answer)) return answer;
+    // What comes in pieces is more than a pane holds; what has no effect may be one piece, and fail behind it.
+    if (statement.command.effect !== 'none') throw this.#refused();
+    return only(answer, () => this.#refused());
   }
 
   async #statement(): Promise<Statement & { readonly kind: 'command' }> {
@@ -79,13 +87,31 @@ export class Look {
   }
 }
 
-/** A command that runs in a pane. */
-class LookingRun extends Running {
-  readonly #names: LookingNames;
+/** A look says nothing of its progress before it has taken so long, in milliseconds. */
+const FIRST_PROGRESS = 1000;
 
-  constructor(session: Session, names: LookingNames) {
+/** A command that runs in a pane: what it says of its progress is for the pane alone. */
+export class LookingRun extends Running {
+  readonly #names: LookingNames;
+  readonly #changed: () => void;
+  readonly #begun = performance.now();
+  /** How far it is, where it takes long. */
+  told: string | undefined;
+
+  constructor(session: Session, names: LookingNames, changed: () => void) {
     super(session, false);
     this.#names = names;
+    this.#changed = changed;
+  }
+
+  override progress(text: string): void {
+    if (performance.now() - this.#begun < FIRST_PROGRESS) return;
+    this.told = text;
+    this.#changed();
+  }
+
+  override live(): void {
+    // The pane shows what the look comes to.
   }
 
   override space(name: string): Space | undefined {

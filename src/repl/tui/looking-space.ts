@@ -5,6 +5,9 @@ import type { AccessOptions, Block, BlockReadOptions, BlockShape, PollResult, Sp
 import type { Tally } from '../../vfio/tally.js';
 import { bytesOf, type Width } from '../../vfio/width.js';
 
+/** How long the keys may wait for reads, in milliseconds, unless a single one takes longer. */
+const AT_ONCE_MS = 10;
+
 /**
  * A space as a pane may have it: read again and again without anybody asking, so that what a read would change is refused, and every write.
  * The journal gets the sum of its reads: each of them would push out what the user did.
@@ -13,6 +16,8 @@ export class LookingSpace implements Space {
   readonly #space: Space;
   readonly #registers: RegisterSet;
   readonly #tally: Tally;
+  /** Milliseconds that a cell took lately; undefined where none was read yet. */
+  #cost: number | undefined;
 
   constructor(space: Space, registers: RegisterSet, tally: Tally) {
     this.#space = space;
@@ -38,6 +43,11 @@ export class LookingSpace implements Space {
 
   readonly writable = false;
 
+  /** A device that answers slowly is read piece by piece, so that the keys have their turn in between: one cell at the least. */
+  get atOnce(): number {
+    return this.#cost === undefined ? 1 : Math.max(1, Math.floor(AT_ONCE_MS / this.#cost));
+  }
+
   read(width: Width, offset: number, options?: AccessOptions): number | bigint {
     const { bytes, faults } = this.readBlock({ offset, width, count: 1 }, options);
     if (faults[0] !== undefined) throw faults[0].error;
@@ -47,7 +57,10 @@ export class LookingSpace implements Space {
   readBlock(shape: BlockShape, options?: BlockReadOptions): Block {
     const step = bytesOf(shape.width);
     this.#check(shape.offset, shape.offset + Math.max(0, shape.count - 1) * (shape.stride ?? step) + step);
-    return this.#space.readBlock(shape, { ...options, tally: this.#tally });
+    const begun = performance.now();
+    const block = this.#space.readBlock(shape, { ...options, tally: this.#tally });
+    this.#cost = (performance.now() - begun) / Math.max(1, shape.count);
+    return block;
   }
 
   write(): never {

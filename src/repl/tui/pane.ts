@@ -70,6 +70,11 @@ export abstract class Pane {
     return this.#sought === undefined ? shown : shown.map((line) => this.#showFound(line));
   }
 
+  /** How far a look is that takes long. */
+  get progress(): string | undefined {
+    return undefined;
+  }
+
   get cursor(): Place | undefined {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { bitsText, nameOf, valueIn } from '../../vfio/registers/field-value.js';
 import { fullName } from '../../vfio/registers/lookup.js';
 import type { FieldDescription, Register } from '../../vfio/registers/register-map.js';
@@ -12,6 +13,9 @@ import type { Session } from '../session.js';
 import type { LookingNames } from './looking-names.js';
 import { LOOK_PATIENCE, Pane, type PaneHost } from './pane.js';
 import { keyOf, RegisterTree, type TreeRow } from './register-tree.js';
+
+/** How long the keys may wait for reads, in milliseconds, unless a single one takes longer. */
+const AT_ONCE_MS = 10;
 
 /** Looks for which a value that changed is marked. */
 const FRESH = 3;
@@ -102,11 +106,21 @@ export class RegistersPane extends Pane {
   }
 
   /** Reads what is in sight, as far as reading has no effect. */
-  override refresh(): void {
+  override async refresh(): Promise<void> {
     this.#follow();
     const { first, rows } = this.#window;
+    const { device } = this.#session;
+    let begun = performance.now();
     for (const { node } of this.#tree.rows.slice(first, first + rows)) {
-      if (node.kind === 'register') this.#seen.set(keyOf(node), this.#take(node));
+      if (node.kind !== 'register') continue;
+      this.#seen.set(keyOf(node), this.#take(node));
+      if (performance.now() - begun < AT_ONCE_MS) continue;
+      // A device that answers slowly: the keys have their turn.
+      this.host.redraw();
+      await setImmediate();
+      // Another device is for the next look.
+      if (this.#session.device !== device) return;
+      begun = performance.now();
     }
     this.host.redraw(LOOK_PATIENCE);
   }

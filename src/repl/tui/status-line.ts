@@ -1,3 +1,4 @@
+import type { Device } from '../../vfio/device.js';
 import { VfioError } from '../../vfio/errors.js';
 import { escape } from '../../views/escape.js';
 import type { Line } from '../../views/line.js';
@@ -7,6 +8,10 @@ import type { LookingNames } from './looking-names.js';
 
 /** How long an event is told, in milliseconds. */
 const TOLD_MS = 8000;
+
+/** Milliseconds from one look to the next, and how many times as long as a look takes they are at the least. */
+const LOOK_MS = 1000;
+const REST = 10;
 
 /** Source: linux/pci_regs.h, PCI_COMMAND and PCI_COMMAND_MASTER. */
 const COMMAND = 4;
@@ -18,6 +23,11 @@ export class StatusLine {
   readonly #names: LookingNames;
   readonly #redraw: () => void;
   #busMaster: boolean | undefined;
+  #device: Device | undefined;
+  #leave: () => void = () => undefined;
+  /** DMA faults of the device since it was opened here. */
+  #faults = 0;
+  #looking: NodeJS.Timeout | undefined;
   #told: string | undefined;
   /** That came by itself. */
   #heard = false;
@@ -56,9 +66,39 @@ export class StatusLine {
     this.#redraw();
   }
 
+  /** Looks again and again, as often as the device's speed allows. */
+  start(): void {
+    const begun = performance.now();
+    this.refresh();
+    const took = performance.now() - begun;
+    this.#looking = setTimeout(() => this.start(), Math.max(LOOK_MS, took * REST));
+    this.#looking.unref();
+  }
+
+  close(): void {
+    clearTimeout(this.#looking);
+    clearTimeout(this.#timer);
+    this.#leave();
+  }
+
+  #follow(device: Device | undefined): void {
+    if (device === this.#device) return;
+    this.#leave();
+    this.#device = device;
+    const { journal } = device ?? {};
+    this.#faults = [...(journal?.entries() ?? [])].filter(({ kind }) => kind === 'dma-fault').length;
+    this.#leave =
+      journal?.follow(({ kind }) => {
+        if (kind !== 'dma-fault') return;
+        this.#faults += 1;
+        this.#redraw();
+      }) ?? ((): void => undefined);
+  }
+
   /** Looks at bus mastering: one read of COMMAND in config space, which has no effect. */
   refresh(): void {
     const { device } = this.#session;
+    this.#follow(device);
     let found: boolean | undefined;
     try {
       if (device?.config !== undefined && device.gate.lost === undefined) {
@@ -87,6 +127,9 @@ export class StatusLine {
       if (this.#busMaster !== undefined) add(`bus mastering ${this.#busMaster ? 'on' : 'off'}`);
       if (this.#session.options.get('readonly')) add('read-only', 'warning');
       if (this.#session.options.get('dryrun')) add('dry run', 'warning');
+      const storms = stormsOf(device);
+      if (storms !== '') add(`storm: ${storms} masked; irq unmask re-arms`, 'fault');
+      if (this.#faults > 0) add(`${this.#faults} DMA fault${this.#faults === 1 ? '' : 's'}: iommu faults`, 'fault');
       if (device.gate.lost !== undefined) add(`gone: ${escape(device.gate.lost.why)}`, 'fault');
     }
     if (this.#progress !== undefined) add(escape(this.#progress));
@@ -94,4 +137,14 @@ export class StatusLine {
     if (hidden.length > 0) add(`hidden: ${hidden.join(' ')}`, 'dim');
     return parts;
   }
+}
+
+/** The vectors that the storm guard holds masked, such as 'msix 3'. */
+function stormsOf(device: Device): string {
+  const stormy = [...device.irqs].flatMap(({ name, info, vectors }) =>
+    vectors
+      .filter(({ masked }) => masked === 'storm')
+      .map(({ number }) => (info.count > 1 ? `${escape(name)} ${number}` : escape(name))),
+  );
+  return stormy.length > 3 ? `${stormy.length} vectors` : stormy.join(', ');
 }

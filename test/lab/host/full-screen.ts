@@ -28,3 +28,11 @@ export async function opened(window: Window, line: string): Promise<(told?: RegE
     assert.match(after.text.slice(begin.length, -2).trimEnd(), told);
   };
 }
+
+/** Every row but the first and the last is one of frames, from the first column to the last. */
+export function framed(text: string, columns: number, rows: number): boolean {
+  const lines = text.trimEnd().split('\n');
+  const row = new RegExp(`^[┌│└].{${columns - 2}}[┐│┘]$`, 'u');
+  const [status = '', ...others] = lines;
+  return lines.length === rows && status.length <= columns && others.slice(0, -1).every((line) => row.test(line));
+}

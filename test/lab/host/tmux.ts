@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -16,7 +16,8 @@ export const requirements: readonly Requirement[] = [
   { probe: 'bash', packages: ['bash'] },
 ];
 
-const PATIENCE_MS = 20_000;
+/** Guests are slow, and so is a machine under load. */
+const PATIENCE_MS = 60_000;
 const run = promisify(execFile);
 
 /** What a program may leave changed behind it: tmux's own record of the terminal that it emulates. */
@@ -135,8 +136,8 @@ export class Window {
   /** The processes that the shell has started and that are still there. */
   async jobs(): Promise<number[]> {
     const shell = (await this.#tmux('display-message', '-p', '#{pane_pid}')).trim();
-    const children = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8');
-    return children.split(' ').filter(Boolean).map(Number);
+    const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return processes.filter((pid) => parentOf(pid) === shell).map(Number);
   }
 
   /** Waits until `found` is true of what stands in the window, and gives that; throws with it where that does not come. */
@@ -162,5 +163,17 @@ export class Window {
         await sleep(50);
       }
     }
+  }
+}
+
+/** Source: proc(5), /proc/PID/stat: the fourth field, behind a name in parentheses that may hold anything. */
+function parentOf(pid: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) \S /s, '')
+      .split(' ')[0];
+  } catch {
+    // It has ended meanwhile.
+    return undefined;
   }
 }
