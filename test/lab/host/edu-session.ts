@@ -4,7 +4,7 @@ import type { Window } from './tmux.js';
 /** One thing that a user does on the full screen of edu, and what has to be seen. */
 export interface Step {
   readonly name: string;
-  run(window: Window): Promise<void>;
+  readonly run: (window: Window) => Promise<void>;
 }
 
 /** A whole session on an edu that `opened` has opened, be it simulated or the kernel's: from the first peek to the question of q. */
