@@ -235,6 +235,54 @@ test('registers show their values and fields, and a field is edited with the wri
   await screen.until(() => writes() === 1);
 });
 
+test('/ in the registers finds one by its name, in a closed block too, and y copies the tree', async (t) => {
+  const screen = await opened(t);
+  await leavePrompt(screen, '1');
+  await screen.until((text) => text.includes('Right open'));
+  screen.press('/ctrl\r');
+  await screen.until((text) => text.includes('registers: region1.CTRL'));
+  screen.press('/max_lat\r');
+  await screen.until((text) => text.includes('registers: config.MAX_LAT'));
+  screen.press('/no such register\r');
+  await screen.until((text) => text.includes('"no such register" is not there'));
+  screen.press(ESCAPE);
+  await screen.until((text) => !text.includes('is not there'));
+  screen.takeWritten();
+  screen.press('y');
+  await screen.until((text) => text.includes('copied:'));
+  // oxlint-disable-next-line no-control-regex
+  const copied = /\u001b\]52;c;([A-Za-z0-9+/=]*)\u0007/.exec(screen.takeWritten())?.[1] ?? '';
+  assert.match(Buffer.from(copied, 'base64').toString(), /^ {2}ID .*\n(.*\n)* {2}CTRL /);
+});
+
+test('a register without fields is edited as a whole, and one that cannot be written says so', async (t) => {
+  const screen = await opened(t, 'sim:edu');
+  await leavePrompt(screen, '1j');
+  await screen.until((text) => text.includes('registers: region0.LIVE'));
+  screen.press('e5\r');
+  assert.match(await screen.until((text) => text.includes('write this?')), /poke region0\.LIVE 5/);
+  screen.press('y');
+  await screen.until((text) => text.includes('region0.LIVE (region0+0x4): <- 0x00000005'));
+  await leavePrompt(screen, '/max_lat\r');
+  await screen.until((text) => text.includes('registers: config.MAX_LAT'));
+  screen.press('e');
+  await screen.until((text) => text.includes('e: MAX_LAT is read-only'));
+});
+
+test('what is typed replaces what a question proposes; a key that moves keeps it', async (t) => {
+  const screen = await opened(t);
+  await leavePrompt(screen, '2g');
+  await screen.until((text) => text.includes('│region0 0x0 '));
+  screen.press(`region0 0x100000\r`);
+  await screen.until((text) => text.includes('past the end: region0 has 0x10000 bytes'));
+  screen.press('\u0015region0 0x40\r');
+  await screen.until((text) => text.includes('00000040: ') && !text.includes('go to:'));
+  screen.press('g');
+  await screen.until((text) => text.includes('go to:'));
+  screen.press(`${ESCAPE}[F0\r`);
+  await screen.until((text) => text.includes('00000400: '));
+});
+
 test('no register whose read has an effect is read, and each says why', async (t) => {
   const screen = await opened(t);
   await screen.until((text) => text.includes('reading it has an effect'));

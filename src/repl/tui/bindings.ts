@@ -120,10 +120,10 @@ export const bindings: readonly Binding[] = [
   {
     keys: ['e'],
     where: 'registers',
-    says: 'give the field another value; the write is shown before it is made',
+    says: 'give the field, or a register without fields, another value; the write is shown before it is made',
     short: 'edit',
     disabled: (d) => d.whyNoEdit,
-    run: (d) => d.askField(),
+    run: (d) => d.askEdit(),
   },
   { keys: ['p'], where: 'interrupts', says: 'hold the log, or let it go on', short: 'pause', run: (d) => d.pauseLog() },
   { keys: ['f'], where: 'interrupts', says: 'choose what the log shows', short: 'filter', run: (d) => d.filterLog() },

@@ -1,6 +1,4 @@
 import { escape } from '../../views/escape.js';
-import { bitsText } from '../../vfio/registers/field-value.js';
-import { fullName } from '../../vfio/registers/lookup.js';
 import type { Line } from '../../views/line.js';
 import { render } from '../../views/render.js';
 import type { View } from '../../views/view.js';
@@ -12,6 +10,7 @@ import { Screen, type ScreenOptions } from '../../views/tui/screen.js';
 import { Prompt } from '../repl.js';
 import type { Session } from '../session.js';
 import { type Binding, bindings, labelOf } from './bindings.js';
+import { editIn } from './edit.js';
 import { InterruptsPane } from './interrupts-pane.js';
 import { JobControl } from './job-control.js';
 import { keyHelp, keyLine } from './key-help.js';
@@ -357,23 +356,18 @@ export class Dashboard implements PaneSetHost {
     if (this.pane instanceof RegistersPane) this.pane.turn(step);
   }
 
-  /** Why no field can be edited now; undefined where one can. */
+  /** Why nothing can be edited now; undefined where something can. */
   get whyNoEdit(): string | undefined {
-    if (this.session.options.get('readonly')) return 'the session is read-only';
-    const { pane } = this;
-    return pane instanceof RegistersPane && pane.field !== undefined ? undefined : 'choose a register that has fields';
+    const edit = editIn(this.pane, this.session);
+    return typeof edit === 'string' ? edit : undefined;
   }
 
   /** Asks what the chosen field is to be, shows the write that this comes to, and makes it when that is wanted. */
-  askField(): void {
-    const { pane } = this;
-    if (!(pane instanceof RegistersPane) || pane.register === undefined || pane.field === undefined) return;
-    const { register, field } = pane;
-    const names = field.values.filter(({ usage, isDefault }) => usage !== 'read' && isDefault !== true);
-    const choices = names.length === 0 ? '' : ` (${names.map(({ name }) => name).join(', ')})`;
-    const title = escape(`${register.path}.${field.name} ${bitsText(field)}${choices}`);
-    this.#questions.ask(title, pane.fieldValue, async (text) => {
-      const line = `set ${fullName(register)} ${field.name}=${text.trim()}`;
+  askEdit(): void {
+    const edit = editIn(this.pane, this.session);
+    if (typeof edit === 'string') return;
+    this.#questions.ask(escape(edit.title), edit.value, async (text) => {
+      const line = edit.line(text);
       const plan = await planOf(this.session, line);
       this.#questions.afterwards(() => this.#confirmWrite(line, plan));
       return undefined;

@@ -22,7 +22,10 @@ export interface DialogHost {
   readonly redraw: () => void;
 }
 
-/** A question with one line to type: `answer` gets it, and says what is wrong with it, if anything. */
+/**
+ * A question with one line to type: `answer` gets it, and says what is wrong with it, if anything. The text that is there at first is
+ * replaced by what is typed; a key that moves or deletes keeps it to be edited.
+ */
 export class InputDialog implements Dialog {
   readonly #title: string;
   readonly #answer: (text: string) => string | undefined | Promise<string | undefined>;
@@ -30,6 +33,8 @@ export class InputDialog implements Dialog {
   readonly #redraw: () => void;
   #text: string;
   #cursor: number;
+  /** Nothing was done yet to the text that was there at first. */
+  #untouched: boolean;
   #wrong: string | undefined;
 
   constructor(
@@ -41,6 +46,7 @@ export class InputDialog implements Dialog {
     this.#title = title;
     this.#text = text;
     this.#cursor = text.length;
+    this.#untouched = text !== '';
     this.#answer = answer;
     this.#done = done;
     this.#redraw = redraw;
@@ -48,6 +54,8 @@ export class InputDialog implements Dialog {
 
   key({ name, sequence }: Key): void {
     this.#wrong = undefined;
+    const untouched = this.#untouched;
+    this.#untouched = false;
     const before = this.#text.slice(0, this.#cursor);
     const behind = this.#text.slice(this.#cursor);
     switch (name) {
@@ -83,7 +91,7 @@ export class InputDialog implements Dialog {
         break;
       default:
         // oxlint-disable-next-line no-control-regex
-        if (!/[\u0000-\u001f\u007f]/.test(sequence)) this.#put(before + sequence, behind);
+        if (!/[\u0000-\u001f\u007f]/.test(sequence)) this.#put(untouched ? sequence : before + sequence, behind);
     }
     this.#redraw();
   }
@@ -91,7 +99,9 @@ export class InputDialog implements Dialog {
   paste(text: string): void {
     // oxlint-disable-next-line no-control-regex
     const typed = text.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
-    this.#put(this.#text.slice(0, this.#cursor) + typed, this.#text.slice(this.#cursor));
+    const before = this.#untouched ? '' : this.#text.slice(0, this.#cursor);
+    this.#untouched = false;
+    this.#put(before + typed, this.#text.slice(this.#cursor));
   }
 
   #put(before: string, behind: string): void {
@@ -114,7 +124,7 @@ export class InputDialog implements Dialog {
     while (textWidth(shown) >= columns) shown = shown.slice(1);
     const rest = head(escape(this.#text.slice(this.#cursor)), Math.max(0, columns - textWidth(shown)));
     const wrong = this.#wrong === undefined ? [] : wrapLine([{ text: escape(this.#wrong), role: 'fault' }], columns, 0);
-    const lines: Line[] = [[{ text: shown + rest, role: 'value' }], ...wrong];
+    const lines: Line[] = [[{ text: shown + rest, role: this.#untouched ? 'changed' : 'value' }], ...wrong];
     return {
       id: DIALOG,
       rect: centred(size, columns + 2, lines.length + 2),

@@ -3,6 +3,7 @@ import type { Line } from '../../views/line.js';
 import type { View } from '../../views/view.js';
 import type { Location } from '../arguments.js';
 import type { Session } from '../session.js';
+import { UsageError } from '../usage-error.js';
 import { CommandPane } from './command-pane.js';
 import type { Look } from './look.js';
 import type { PaneHost } from './pane.js';
@@ -32,8 +33,10 @@ export class MemoryPane extends CommandPane {
     return this.#space === undefined ? 'memory' : `${this.#space} 0x${this.#offset.toString(16)}`;
   }
 
-  /** Shows `place` in the first row. */
+  /** Shows a place in the first row. Throws UsageError where there is none. */
   goTo({ space, offset }: Location): void {
+    if (offset >= space.size)
+      throw new UsageError(`past the end: ${space.name} has 0x${space.size.toString(16)} bytes`);
     this.#space = space.name;
     this.#offset = offset - (offset % this.#perRow);
     this.#aim();

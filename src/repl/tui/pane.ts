@@ -34,6 +34,7 @@ export abstract class Pane {
   /** The last line stays in sight while lines are added. */
   protected sticksToEnd = false;
   #size: Size = { columns: 0, rows: 0 };
+  #header: readonly Line[] = [];
   #body: Lines = [];
   #sought: string | undefined;
   /** The line that was found last. */
@@ -61,6 +62,7 @@ export abstract class Pane {
   lines(size: Size): readonly Line[] {
     const atEnd = this.sticksToEnd && this.#top + this.#size.rows >= this.#body.length;
     const header = this.header(size).slice(0, Math.max(0, size.rows - 1));
+    this.#header = header;
     this.#size = { columns: size.columns, rows: size.rows - header.length };
     this.#body = this.body(this.#size);
     if (atEnd) this.#top = this.#last;
@@ -135,10 +137,7 @@ export abstract class Pane {
 
   /** What copying takes: every line, as text. */
   get text(): string {
-    return this.#body
-      .slice()
-      .map((line) => lineText(line).trimEnd())
-      .join('\n');
+    return [...this.#header, ...this.#body.slice()].map((line) => lineText(line).trimEnd()).join('\n');
   }
 
   #showFound(line: Line): Line {

@@ -42,11 +42,34 @@ export class RegisterTree {
     this.#build();
   }
 
+  /** Every block and register with its depth, in the order of the rows, in closed blocks too. */
+  get everything(): TreeRow[] {
+    return this.#rowsOf(() => true);
+  }
+
+  /** Opens the blocks that `node` lies in. @returns its row. */
+  reveal(node: Block | Register): number {
+    const inside = (nodes: readonly (Block | Register)[]): boolean =>
+      nodes.some((each) => {
+        if (each === node) return true;
+        if (each.kind !== 'block' || !inside(each.children)) return false;
+        this.#opened.add(keyOf(each));
+        return true;
+      });
+    for (const { children } of this.#maps) inside(children);
+    this.#build();
+    return this.#rows.findIndex((row) => row.node === node);
+  }
+
   #build(): void {
+    this.#rows = this.#rowsOf((block) => this.#opened.has(keyOf(block)));
+  }
+
+  #rowsOf(isOpen: (block: Block) => boolean): TreeRow[] {
     const rows: TreeRow[] = [];
     const walk = (nodes: readonly (Block | Register)[], depth: number): void => {
       for (const node of nodes) {
-        const open = node.kind === 'block' && this.#opened.has(keyOf(node));
+        const open = node.kind === 'block' && isOpen(node);
         rows.push({ depth, node, open });
         if (open) walk(node.children, depth + 1);
       }
@@ -54,7 +77,7 @@ export class RegisterTree {
     // What every device of the bus has comes behind what is this one's own.
     const own = this.#maps.toSorted((one, other) => Number(isStandard(one)) - Number(isStandard(other)));
     for (const map of own) walk(map.children, 0);
-    this.#rows = rows;
+    return rows;
   }
 }
 

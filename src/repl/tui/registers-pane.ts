@@ -4,7 +4,7 @@ import { fullName } from '../../vfio/registers/lookup.js';
 import type { FieldDescription, Register } from '../../vfio/registers/register-map.js';
 import { VfioError } from '../../vfio/errors.js';
 import { escape } from '../../views/escape.js';
-import { cutLine, type Line } from '../../views/line.js';
+import { cutLine, type Line, lineText } from '../../views/line.js';
 import { hexValue } from '../../views/numbers.js';
 import type { Size } from '../../views/tui/layout.js';
 import type { Role } from '../../views/view.js';
@@ -65,6 +65,12 @@ export class RegistersPane extends Pane {
   /** The field of it that is chosen. */
   get field(): FieldDescription | undefined {
     return this.register?.fields[this.#field];
+  }
+
+  /** The chosen register's value; empty where it was not read. */
+  get registerValue(): string {
+    const value = this.register && this.#seen.get(keyOf(this.register))?.value;
+    return value === undefined ? '' : `0x${value.toString(16)}`;
   }
 
   /** The chosen field's value, as its name where it has one. */
@@ -176,7 +182,29 @@ export class RegistersPane extends Pane {
   }
 
   protected body(): readonly Line[] {
-    return this.#tree.rows.map((row) => this.#treeLine(row, false));
+    return [...this.#tree.rows.map((row, index) => this.#treeLine(row, index === this.#chosen)), ...this.#details()];
+  }
+
+  override get text(): string {
+    return this.body()
+      .map((line) => lineText(line).trimEnd())
+      .join('\n');
+  }
+
+  /** Chooses the next register or block whose row or path has it, and opens the blocks around it. */
+  override searchNext(): boolean {
+    const { sought } = this;
+    if (sought === undefined) return false;
+    const rows = this.#tree.everything;
+    const from = rows.findIndex(({ node }) => node === this.#row?.node) + 1;
+    const found = [...rows.slice(from), ...rows.slice(0, from)].find((row) =>
+      `${row.node.path} ${lineText(this.#treeLine(row, false))}`.toLowerCase().includes(sought),
+    );
+    if (found === undefined) return false;
+    this.#chosen = this.#tree.reveal(found.node);
+    this.#field = 0;
+    this.host.redraw();
+    return true;
   }
 
   override get unseen(): { readonly above: number; readonly below: number } {
