@@ -13,7 +13,7 @@ const devices = [
   'edu,addr=09.0',
 ].flatMap((device) => ['-device', device]);
 
-// A boot for each; together they take a few minutes on a machine that has nothing else to do.
+// A boot for each, so that none takes long.
 for (const [title, name, tests] of [
   ['bind and release of PCI devices', 'bind', ['bind-pci', 'bind-trouble-pci']],
   ['bind and release, killed at every step', 'bind-kill', ['bind-kill-pci']],
