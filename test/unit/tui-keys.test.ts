@@ -294,9 +294,10 @@ test('no register whose read has an effect is read, and each says why', async (t
 
 test('names from a device cannot write on the terminal', async (t) => {
   const screen = await opened(t);
-  screen.session.output.notice('evil \u001b]0;title\u0007 \u001b[2J 漢字 name');
+  screen.session.output.notice('evil \u001b]0;title\u0007 \u001b[2J 漢字 😀 name');
   const text = await screen.until((shown) => shown.includes('evil'));
   assert.ok(text.includes('\\x1b]0;title'), text);
+  assert.match(text.split('\n')[0] ?? '', /漢字 \?\? name/);
   assert.match(text, /00000000: 53 52/);
 });
 

@@ -82,6 +82,14 @@ test('on a large screen all are in sight, side by side', () => {
   );
 });
 
+test('where there is room for panes side by side that show 16 bytes a line, none is narrower', () => {
+  for (const columns of [158, 180, 200, 240, 300]) {
+    for (const { id, rect } of layOut({ columns, rows: 60 }, request(some(4))).panes) {
+      assert.ok(rect.columns >= 79, `${id} is ${rect.columns} columns wide at ${columns}`);
+    }
+  }
+});
+
 test('where there is no room for all, those that were used last stay', () => {
   const { panes } = layOut({ columns: 80, rows: 24 }, request(some(6), { recent: ['pane4', 'pane5'] }));
   assert.deepEqual(

@@ -41,6 +41,8 @@ export interface Layout {
 
 /** Columns that a pane needs to show 8 bytes a line with its frame, and the rows that are worth a frame. */
 const LEAST_COLUMNS = 60;
+/** Columns with which it shows 16: where there is room for several panes that wide, they are. */
+const WIDE_COLUMNS = 79;
 const LEAST_ROWS = 7;
 const MOST_COLUMNS = 4;
 /** The prompt's rows: a third of the screen, within these. */
@@ -72,7 +74,8 @@ export function layOut({ columns, rows }: Size, request: LayoutRequest): Layout 
 }
 
 function columnsIn({ columns }: Rect): number {
-  return Math.min(MOST_COLUMNS, Math.max(1, Math.floor(columns / LEAST_COLUMNS)));
+  const wide = Math.floor(columns / WIDE_COLUMNS);
+  return Math.min(MOST_COLUMNS, Math.max(1, wide > 1 ? wide : Math.floor(columns / LEAST_COLUMNS)));
 }
 
 /** The panes that find room, in their own order: the focused one, then those that were last used, then those that come first. */

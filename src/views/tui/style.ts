@@ -1,5 +1,6 @@
 import { cutLine, type Line, lineWidth } from '../line.js';
-import type { Role } from '../view.js';
+import { textWidth } from '../text-width.js';
+import type { Role, Span } from '../view.js';
 
 /** SGR parameters (ECMA-48, 8.3.117) that a role switches on; without colour only attributes are used. */
 interface Look {
@@ -22,9 +23,21 @@ const looks: Readonly<Record<Role, Look>> = {
   dim: { colour: '', plain: '' },
 };
 
+/** Emoji, and what is put together of several characters. */
+const pictures = /[\u{1f000}-\u{1faff}]|\u200d|\ufe0f/u;
+
+/** blessed and terminals disagree about the width of emoji, which would shift the rest of the row: marks as wide as these are shown instead. */
+function drawable(span: Span): Span {
+  if (!pictures.test(span.text)) return span;
+  const characters = Array.from(new Intl.Segmenter().segment(span.text), ({ segment }) =>
+    pictures.test(segment) ? '?'.repeat(textWidth(segment)) : segment,
+  );
+  return { text: characters.join(''), role: span.role };
+}
+
 /** `line` with its roles as SGR sequences, cut to `columns` and filled up to it with blanks. */
 export function styled(line: Line, columns: number, colour: boolean): string {
-  const shown = cutLine(line, columns);
+  const shown = cutLine(line.map(drawable), columns);
   let text = '';
   for (const span of shown) {
     const codes = colour ? looks[span.role].colour : looks[span.role].plain;
