@@ -28,7 +28,7 @@ import { RegistersPane } from './registers-pane.js';
 import { StatusLine } from './status-line.js';
 
 /** Milliseconds between two pictures at the least. */
-const FRAME_MS = 33;
+const FRAME_MS = 20;
 /** Lines that a turn of the wheel scrolls. */
 const WHEEL = 3;
 

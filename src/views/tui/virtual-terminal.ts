@@ -55,7 +55,10 @@ export class VirtualTerminal {
 
   /** Scrolls by `rows`, backwards where they are negative; Infinity is all the way. */
   scroll(rows: number): void {
-    this.#back = Math.min(this.#xterm.buffer.active.baseY, Math.max(0, this.#back - rows));
+    const back = Math.min(this.#xterm.buffer.active.baseY, Math.max(0, this.#back - rows));
+    // A picture of nothing new would keep what is typed waiting for the next one.
+    if (back === this.#back) return;
+    this.#back = back;
     this.#changed();
   }
 
