@@ -399,12 +399,12 @@ export class Dashboard implements PaneSetHost {
   askSearch(): void {
     const { pane } = this;
     this.#questions.ask(`search in ${pane.title}`, pane.sought ?? '', (text) =>
-      pane.search(text) ? undefined : `"${text}" is not there`,
+      pane.search(text) ? undefined : pane.missing(text),
     );
   }
 
   searchOn(): void {
-    if (!this.pane.searchNext()) this.#status.tell(`"${this.pane.sought ?? ''}" is not there`);
+    if (!this.pane.searchNext()) this.#status.tell(this.pane.missing(this.pane.sought ?? ''));
   }
 
   /** By the terminal itself: over ssh it is the user's own clipboard. Source: xterm's control sequences, OSC 52. */

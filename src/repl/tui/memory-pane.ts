@@ -53,6 +53,11 @@ export class MemoryPane extends CommandPane {
     this.#aim();
   }
 
+  /** Only what is in sight was read, and only that is searched. */
+  override missing(text: string): string {
+    return `"${text}" is not in sight; find at the prompt searches all of ${this.#space ?? 'a space'}`;
+  }
+
   override scroll(rows: number): void {
     const size = this.#size;
     const last = Math.max(0, size - (size % this.#perRow || this.#perRow));

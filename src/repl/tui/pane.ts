@@ -131,6 +131,11 @@ export abstract class Pane {
     return false;
   }
 
+  /** Says that `text` was not found. */
+  missing(text: string): string {
+    return `"${text}" is not there`;
+  }
+
   get sought(): string | undefined {
     return this.#sought;
   }
