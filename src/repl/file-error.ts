@@ -4,6 +4,7 @@ import { type FailureKind, VfioError } from '../vfio/errors.js';
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   EACCES: 'permission denied',
+  EEXIST: 'there is such a file already',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is no folder',
   ENOSPC: 'no space left on the disk',

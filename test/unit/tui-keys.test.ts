@@ -106,6 +106,7 @@ test('/ searches in a pane, n goes on, and n without a search says why not', asy
 test('? lists every key, and says why one does nothing now', async (t) => {
   const screen = await opened(t, null, 132, 60);
   await leavePrompt(screen, `2?`);
+  assert.ok(screen.text.includes('list shows what there is'), 'nor does the registers pane speak of a map then');
   const text = await screen.until((shown) => shown.includes('everywhere'));
   assert.match(text, /go to a place: a space and an offset, or a register \(not now: no device is open\)/);
   screen.press(ESCAPE);
@@ -142,6 +143,8 @@ test('the log of interrupts halts, goes on, is narrowed, and is written to a fil
   screen.press(`x\u0015${file}\r`);
   await screen.until((text) => text.includes('were written to'));
   assert.match(readFileSync(file, 'utf8'), /msix\[2\]/);
+  screen.press(`x\u0015${file}\r`);
+  await screen.until((text) => text.includes('there is such a file already'));
 });
 
 test('q leaves at once, or asks where vectors or mappings are live', async (t) => {

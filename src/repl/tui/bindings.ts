@@ -120,7 +120,7 @@ export const bindings: readonly Binding[] = [
   {
     keys: ['e'],
     where: 'registers',
-    says: 'give the field, or a register without fields, another value; the write is shown before it is made',
+    says: 'edit the field, or a register without fields; the write is shown first',
     short: 'edit',
     disabled: (d) => d.whyNoEdit,
     run: (d) => d.askEdit(),
@@ -130,7 +130,7 @@ export const bindings: readonly Binding[] = [
   {
     keys: ['x'],
     where: 'interrupts',
-    says: 'write the log to a file',
+    says: 'write the log to a new file',
     short: 'export',
     disabled: noDevice,
     run: (d) => d.exportLog(),

@@ -84,11 +84,11 @@ export class InterruptsPane extends Pane {
     this.#log.topics = filters[this.#filter]?.[1] ?? [];
   }
 
-  /** Writes the log's lines to `path`. Throws VfioError where that fails. @returns how many there were. */
+  /** Writes the log's lines to a new file. Throws VfioError where that fails. @returns how many there were. */
   export(path: string): number {
     const lines = this.#log.slice();
     try {
-      writeFileSync(path, lines.map((line) => `${lineText(line).trim()}\n`).join(''));
+      writeFileSync(path, lines.map((line) => `${lineText(line).trim()}\n`).join(''), { flag: 'wx' });
     } catch (error) {
       throw fileError('export to', path, error);
     }

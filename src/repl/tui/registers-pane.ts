@@ -160,7 +160,10 @@ export class RegistersPane extends Pane {
     const { rows } = this.#tree;
     if (rows.length === 0) {
       this.#window = { first: 0, rows: size.rows };
-      const advice = ['no map describes this device', 'regs load FILE.svd, or a profile, brings one'];
+      const advice =
+        this.#session.device === undefined
+          ? ['no device is open', 'open DEVICE opens one; list shows what there is']
+          : ['no map describes this device', 'regs load FILE.svd, or a profile, brings one'];
       return advice.map((text) => cutLine([{ text, role: 'dim' }], size.columns));
     }
     const [heading, ...fields] = this.#details();
