@@ -90,13 +90,15 @@ class Front {
     const screen = this.#request.tui !== 'never' && whyNoScreen === undefined;
     if (whyNoScreen !== undefined && isatty(0) && isatty(1)) this.output.notice(`no full screen: ${whyNoScreen}`);
     const { device, steps, via, profile } = this.#request;
+    let warnings: readonly string[] = [];
     if (device !== undefined) {
       try {
         const opened = await this.session.open(device, {
           ...(via !== undefined && { via }),
           ...(profile !== undefined && { profile }),
         });
-        for (const warning of opened.warnings) this.output.notice(`warning: ${warning}`);
+        warnings = opened.warnings;
+        for (const warning of warnings) this.output.notice(`warning: ${warning}`);
       } catch (error) {
         const code = await this.#fail(error);
         return error instanceof VfioError ? exitCodes.noDevice : code;
@@ -116,7 +118,7 @@ class Front {
           }));
     if (!(await this.#runSources(sources))) return this.#code;
     if (screen) {
-      await this.#runScreen();
+      await this.#runScreen(warnings);
       return exitCodes.done;
     }
     if (prompts) {
@@ -161,7 +163,8 @@ class Front {
     return term === '' ? 'nothing says what this one can do (TERM is not set)' : undefined;
   }
 
-  async #runScreen(): Promise<void> {
+  /** `warnings` of the device stand in the screen once more: it covers what was printed before. */
+  async #runScreen(warnings: readonly string[]): Promise<void> {
     const [{ Dashboard }, { OwnTerminal }] = await Promise.all([
       import('./tui/dashboard.js'),
       import('./tui/own-terminal.js'),
@@ -184,6 +187,7 @@ class Front {
     };
     this.#screen = dashboard;
     this.output.instead = dashboard.output;
+    for (const warning of warnings) this.output.notice(`warning: ${warning}`);
     try {
       await dashboard.run();
     } finally {

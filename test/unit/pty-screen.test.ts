@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { opened, prompt, Terminal } from './terminal.js';
 
@@ -78,4 +81,19 @@ test('a newcomer is told where help is; with --json events are lines of JSON on 
   ]);
   await json.until('{"notice":"sim:sram: interrupt storm: msix[0]');
   assert.equal(await json.exit, 0);
+});
+
+test('a warning about the device stands in the full screen, too, which covers what was printed before', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-warning-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'board.json');
+  const kept = new Terminal(['-c', `snapshot ${file}`, 'sim:edu']);
+  assert.equal(await kept.exit, 0);
+  const terminal = new Terminal(['--tui', `snapshot:${file}`]);
+  await terminal.until('nothing here is live');
+  await terminal.until('F5 prompt');
+  // The screen draws no blanks where there are some.
+  await terminal.until('nothinghereislive');
+  terminal.type('quit\r');
+  assert.equal(await terminal.exit, 0);
 });

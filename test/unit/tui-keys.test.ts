@@ -272,6 +272,15 @@ test('a register without fields is edited as a whole, and one that cannot be wri
   await screen.until((text) => text.includes('e: MAX_LAT is read-only'));
 });
 
+test('what a w1c register reads as is not proposed to be written to it', async (t) => {
+  const screen = await opened(t);
+  await leavePrompt(screen, '1/w1c\r');
+  await screen.until((text) => text.includes('registers: region1.W1C'));
+  screen.press('e');
+  const text = await screen.until((shown) => shown.includes('W1C (32 bits, w1c)'));
+  assert.match(text, /│ {62}│/);
+});
+
 test('what is typed replaces what a question proposes; a key that moves keeps it', async (t) => {
   const screen = await opened(t);
   await leavePrompt(screen, '2g');

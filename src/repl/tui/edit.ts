@@ -19,11 +19,13 @@ export function editIn(pane: Pane, session: Session): Edit | string {
   if (!(pane instanceof RegistersPane) || pane.register === undefined) return 'choose a register';
   const { register, field } = pane;
   if (field === undefined) {
+    const stores = register.writeEffect === 'modify';
     if (register.access === 'ro' || register.access === 'reserved')
       return `${register.path} is ${register.access === 'ro' ? 'read-only' : 'reserved'}; poke writes it all the same`;
     return {
-      title: `${register.path} (${register.width} bits)`,
-      value: pane.registerValue,
+      title: `${register.path} (${register.width} bits${stores ? '' : `, ${register.writeEffect}`})`,
+      // What a w1c register reads as would clear it.
+      value: stores ? pane.registerValue : '',
       line: (typed) => `poke ${fullName(register)} ${typed.trim()}`,
     };
   }
