@@ -272,6 +272,20 @@ test('a register without fields is edited as a whole, and one that cannot be wri
   await screen.until((text) => text.includes('e: MAX_LAT is read-only'));
 });
 
+test('a read-only field says so before a value is typed, and what can be done', async (t) => {
+  const screen = await opened(t, 'sim:edu');
+  await leavePrompt(screen, '1e');
+  await screen.until((text) => text.includes('e: MAJOR is read-only; set --force writes it all the same'));
+});
+
+test('a line that cannot be is refused in its question, with what to try', async (t) => {
+  const screen = await opened(t, 'sim:edu');
+  await leavePrompt(screen, '1j');
+  await screen.until((text) => text.includes('registers: region0.LIVE'));
+  screen.press('eabc\r');
+  await screen.until((text) => text.includes('; try: '));
+});
+
 test('what a w1c register reads as is not proposed to be written to it', async (t) => {
   const screen = await opened(t);
   await leavePrompt(screen, '1/w1c\r');

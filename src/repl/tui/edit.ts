@@ -18,13 +18,17 @@ export function editIn(pane: Pane, session: Session): Edit | string {
   if (session.options.get('readonly')) return 'the session is read-only';
   if (!(pane instanceof RegistersPane) || pane.register === undefined) return 'choose a register';
   const { register, field } = pane;
+  const { access, writeEffect } = field ?? register;
+  // What a w1c register or field reads as would clear it: it is not proposed.
+  const stores = writeEffect === 'modify';
+  if (access === 'ro' || access === 'reserved') {
+    const what = `${field?.name ?? register.path} is ${access === 'ro' ? 'read-only' : 'reserved'}`;
+    return `${what}; ${field === undefined ? 'poke' : 'set --force'} writes it all the same`;
+  }
+  const effect = stores ? '' : `, ${writeEffect}`;
   if (field === undefined) {
-    const stores = register.writeEffect === 'modify';
-    if (register.access === 'ro' || register.access === 'reserved')
-      return `${register.path} is ${register.access === 'ro' ? 'read-only' : 'reserved'}; poke writes it all the same`;
     return {
-      title: `${register.path} (${register.width} bits${stores ? '' : `, ${register.writeEffect}`})`,
-      // What a w1c register reads as would clear it.
+      title: `${register.path} (${register.width} bits${effect})`,
       value: stores ? pane.registerValue : '',
       line: (typed) => `poke ${fullName(register)} ${typed.trim()}`,
     };
@@ -32,8 +36,8 @@ export function editIn(pane: Pane, session: Session): Edit | string {
   const names = field.values.filter(({ usage, isDefault }) => usage !== 'read' && isDefault !== true);
   const choices = names.length === 0 ? '' : ` (${names.map(({ name }) => name).join(', ')})`;
   return {
-    title: `${register.path}.${field.name} ${bitsText(field)}${choices}`,
-    value: pane.fieldValue,
+    title: `${register.path}.${field.name} ${bitsText(field)}${effect}${choices}`,
+    value: stores ? pane.fieldValue : '',
     line: (typed) => `set ${fullName(register)} ${field.name}=${typed.trim()}`,
   };
 }

@@ -40,7 +40,10 @@ export class Questions {
         return await answer(typed);
       } catch (error) {
         const { problem } = describe(error);
-        return 'message' in problem ? problem.message : 'details' in problem ? problem.details.why : String(error);
+        if (!('message' in problem) && !('details' in problem)) return String(error);
+        const why = 'message' in problem ? problem.message : problem.details.why;
+        const hint = 'message' in problem ? problem.hint : problem.details.hint;
+        return hint === undefined ? why : `${why}; try: ${hint}`;
       }
     };
     this.#show(new InputDialog(title, text, guarded, { done: this.#done, redraw: this.#redraw }));
