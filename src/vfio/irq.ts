@@ -349,6 +349,8 @@ export class Irq {
 
   /** A level that the device asserts right after its unmask: tells, or re-arms where that was asked for. */
   #refired(vector: IrqVector, timeNs: number, byDevice: boolean): void {
+    // What comes to light while it is being disabled counts, and there is nothing left to re-arm.
+    if (this.#vectors[vector.number] !== vector) return;
     const label = this.label(vector.number);
     const unmasked = vector.unmaskedNs;
     vector.unmaskedNs = undefined;
