@@ -55,7 +55,7 @@ export class Dashboard implements PaneSetHost {
   readonly #set: PaneSet;
   #focus: string;
   /** Panes as they were last used, the newest first; the prompt is none of them. */
-  #recent: string[] = [];
+  recent: readonly string[] = [];
   #zoomed = false;
   readonly #questions = new Questions(() => this.redraw());
   /** The prompt's line, once it runs. */
@@ -146,11 +146,11 @@ export class Dashboard implements PaneSetHost {
   }
 
   added(id: string): void {
-    this.#recent = [id, ...this.#recent];
+    this.recent = [id, ...this.recent];
   }
 
   removed(id: string): void {
-    this.#recent = this.#recent.filter((each) => each !== id);
+    this.recent = this.recent.filter((each) => each !== id);
     if (this.#focus === id) this.#focusOn(this.#prompt.id);
     this.redraw();
   }
@@ -164,7 +164,7 @@ export class Dashboard implements PaneSetHost {
       panes: this.#set.panes,
       prompt: this.#prompt.id,
       focus: this.#focus,
-      recent: this.#recent,
+      recent: this.recent,
       zoomed: this.#zoomed,
     });
   }
@@ -228,7 +228,7 @@ export class Dashboard implements PaneSetHost {
   // Who has the keys.
 
   #focusOn(id: string): void {
-    if (this.#focus !== this.#prompt.id) this.#recent = [this.#focus, ...this.#recent.filter((e) => e !== this.#focus)];
+    if (this.#focus !== this.#prompt.id) this.recent = [this.#focus, ...this.recent.filter((e) => e !== this.#focus)];
     this.#focus = id;
     this.redraw();
   }
@@ -252,7 +252,7 @@ export class Dashboard implements PaneSetHost {
 
   /** From the prompt to the pane that had the keys before it. */
   focusBack(): void {
-    const id = this.#recent.find((each) => this.#set.panes.some((pane) => pane.id === each)) ?? this.#set.panes[0]?.id;
+    const id = this.recent.find((each) => this.#set.panes.some((pane) => pane.id === each)) ?? this.#set.panes[0]?.id;
     if (id !== undefined) this.#focusOn(id);
   }
 

@@ -24,6 +24,8 @@ const TELL_MS = 60_000;
 export interface PaneSetHost extends PaneHost {
   /** Whether a pane is in sight: no other is looked at. */
   isVisible(pane: Pane): boolean;
+  /** Names of panes, that which was in use last first. */
+  readonly recent: readonly string[];
   /** A pane that was asked for is there: it comes into sight. */
   added(id: string): void;
   /** A pane is gone. */
@@ -143,18 +145,17 @@ export class PaneSet implements PaneBoard {
   }
 
   saveLayout(name: string): string {
-    return saveLayout(
-      name,
-      this.#panes.flatMap((pane) => this.#specs.get(pane) ?? []),
-    );
+    const panes = this.#panes.flatMap((pane) => this.#specs.get(pane) ?? []);
+    return saveLayout(name, { panes, recent: this.#host.recent });
   }
 
   async loadLayout(name: string): Promise<void> {
-    const specs = loadLayout(name);
+    const { panes: specs, recent } = loadLayout(name);
     // All of them are looked at before any pane goes: a layout that cannot be shown changes nothing.
     for (const spec of specs) if (spec.pane === 'command') await new Look(this.#session, spec.line, this.names).check();
     for (const pane of this.#panes.toReversed()) this.#remove(pane);
     for (const spec of specs) this.#add(spec);
+    for (const each of recent.toReversed()) if (this.#panes.some(({ id }) => id === each)) this.#host.added(each);
   }
 
   get savedLayouts(): readonly string[] {

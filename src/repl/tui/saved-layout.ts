@@ -12,7 +12,15 @@ const schema = v.object({
   format: v.literal('vfiodbg-layout'),
   version: v.literal(1),
   panes: v.pipe(v.array(paneSpec), v.maxLength(32)),
+  recent: v.optional(v.pipe(v.array(v.string()), v.maxLength(32)), []),
 });
+
+/** What is kept of the panes. */
+export interface SavedLayout {
+  readonly panes: readonly PaneSpec[];
+  /** Names of panes, that which was in use last first: where there is no room for all, these are in sight. */
+  readonly recent: readonly string[];
+}
 
 /** The layout that the full screen begins with, where it was saved. */
 export const INITIAL_LAYOUT = 'default';
@@ -30,13 +38,13 @@ function fileOf(name: string): string {
   return join(folder(), `${name}.json`);
 }
 
-/** Writes the panes under `name`. Throws VfioError where that fails. @returns the file. */
-export function saveLayout(name: string, panes: readonly PaneSpec[]): string {
+/** Writes `layout` under `name`. Throws VfioError where that fails. @returns the file. */
+export function saveLayout(name: string, layout: SavedLayout): string {
   const file = fileOf(name);
   try {
     makeFolder(folder(), 0o700);
     // A layout that is half written would be worse than the one before.
-    writeFileSync(`${file}.new`, `${JSON.stringify({ format: 'vfiodbg-layout', version: 1, panes }, null, 2)}\n`);
+    writeFileSync(`${file}.new`, `${JSON.stringify({ format: 'vfiodbg-layout', version: 1, ...layout }, null, 2)}\n`);
     renameSync(`${file}.new`, file);
   } catch (error) {
     throw fileError('save the layout to', file, error);
@@ -44,9 +52,14 @@ export function saveLayout(name: string, panes: readonly PaneSpec[]): string {
   return file;
 }
 
-/** Reads the panes that were saved as `name`. Throws VfioError that says where it is no layout. */
-export function loadLayout(name: string): readonly PaneSpec[] {
+/** Reads what was saved as `name`. Throws UsageError where nothing was, and VfioError that says where it is no layout. */
+export function loadLayout(name: string): SavedLayout {
   const file = fileOf(name);
+  const names = savedLayouts();
+  if (!names.includes(name)) {
+    const hint = names.length === 0 ? 'layout save NAME saves one' : `there are ${names.join(', ')}`;
+    throw new UsageError(`there is no layout "${name}"`, undefined, hint);
+  }
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(file, 'utf8'));
@@ -55,7 +68,7 @@ export function loadLayout(name: string): readonly PaneSpec[] {
     throw fileError('load the layout from', file, error);
   }
   const parsed = v.safeParse(schema, json);
-  if (parsed.success) return parsed.output.panes;
+  if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw refused(file, `${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
 }
