@@ -54,7 +54,7 @@ export async function takePicture(fade: number): Promise<{ readonly text: string
     await terminal.until((text) => text.includes('Tab next'));
     // The register IRQ_STATUS.
     terminal.type('1jjjj');
-    await terminal.until((text) => text.includes('> IRQ_STATUS') && text.includes('e edit'));
+    await terminal.until((text) => text.includes('> IRQ_STATUS'));
     terminal.type(':');
     await terminal.until((text) => settled.every((each) => each.test(text)));
     await sleep(fade);

@@ -311,7 +311,7 @@ test('what is typed replaces what a question proposes; a key that moves keeps it
 
 test('no register whose read has an effect is read, and each says why', async (t) => {
   const screen = await opened(t);
-  await screen.until((text) => text.includes('reading it has an effect'));
+  await screen.until((text) => text.includes('not read: it has an effect'));
   const made = [...(screen.session.device?.journal.entries() ?? [])].filter(({ kind }) => kind === 'read');
   assert.deepEqual(made, []);
   await screen.enter("pane add 'peek RC' --every 50ms");

@@ -17,7 +17,7 @@ import { type Context, defineCommand } from '../command.js';
 import { ExpectationError, UsageError } from '../usage-error.js';
 
 function text(...lines: string[]): View {
-  return { kind: 'text', lines };
+  return { kind: 'text', prose: true, lines };
 }
 
 /** No IOMMU of this kernel stands before the device: there is nothing that could be verified or reported. */

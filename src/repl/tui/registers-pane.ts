@@ -144,7 +144,7 @@ export class RegistersPane extends Pane {
     const { access, space, offset, width, readEffect } = register;
     if (access === 'wo' || access === 'wo-once') return { reason: 'write-only', age: FRESH };
     if (access === 'reserved') return { reason: 'reserved', age: FRESH };
-    if (readEffect !== undefined) return { reason: 'reading it has an effect: not read', age: FRESH };
+    if (readEffect !== undefined) return { reason: 'not read: it has an effect', age: FRESH };
     try {
       const value = this.#names.read(space, offset, width);
       const changed = before?.value !== undefined && before.value !== value;
