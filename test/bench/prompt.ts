@@ -67,12 +67,12 @@ class Prompt {
   }
 }
 
-const SENT = /region1\+0x118: 0x([0-9a-f]+)/;
+const SENT = /region1\+0x118\)?: 0x([0-9a-f]+)/;
 
 async function peeks(prompt: Prompt): Promise<number[]> {
   const times: number[] = [];
   for (let count = 0; count < PEEKS; count += 1) {
-    times.push((await prompt.ask('peek region0 0x100', /region0\+0x100: 0x[0-9a-f]{8}/)).ms);
+    times.push((await prompt.ask('peek region0 0x100', /region0\+0x100\)?: 0x[0-9a-f]{8}/)).ms);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   return times.sort((a, b) => a - b);
@@ -111,7 +111,7 @@ async function inStorm(device: string, from: string): Promise<Row[]> {
     }
     const sent = async (): Promise<number> =>
       Number.parseInt((await prompt.ask('peek.q region1 0x118', SENT)).match[1] ?? '', 16);
-    await prompt.ask('poke region1 0x100 0', /region1\+0x100: <-/);
+    await prompt.ask('poke region1 0x100 0', /region1\+0x100\)?: <-/);
     const [before, begun] = [await sent(), performance.now()];
     const stormy = await peeks(prompt);
     const rate = (((await sent()) - before) * 1000) / (performance.now() - begun);
