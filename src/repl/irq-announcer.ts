@@ -1,5 +1,5 @@
 import type { Device } from '../vfio/device.js';
-import type { IrqEvent } from '../vfio/irq.js';
+import type { Irq, IrqEvent } from '../vfio/irq.js';
 
 /** Lines a second, at the most, that interrupts may put above the prompt. */
 const LINES_PER_SECOND = 4;
@@ -19,7 +19,8 @@ interface Pending {
  */
 export class IrqAnnouncer {
   readonly #announce: (text: string) => void;
-  readonly #pending = new Map<string, Pending>();
+  /** By interrupt, then by vector: a text for a key would cost a storm more than all the rest. */
+  readonly #pending = new Map<Irq, Map<number, Pending>>();
   readonly #watched = new Set<Device>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -38,12 +39,14 @@ export class IrqAnnouncer {
   }
 
   #take(device: string, { irq, vector, count, software }: IrqEvent): void {
-    const label = irq.label(vector);
-    const key = `${device} ${label}`;
-    const pending = this.#pending.get(key) ?? { device, label, count: 0n, software: 0n };
-    pending.count += count;
-    pending.software += software;
-    this.#pending.set(key, pending);
+    let vectors = this.#pending.get(irq);
+    if (vectors === undefined) this.#pending.set(irq, (vectors = new Map<number, Pending>()));
+    const pending = vectors.get(vector);
+    if (pending === undefined) vectors.set(vector, { device, label: irq.label(vector), count, software });
+    else {
+      pending.count += count;
+      pending.software += software;
+    }
     if (this.#timer === undefined) this.#flush();
   }
 
@@ -54,7 +57,8 @@ export class IrqAnnouncer {
     }
     // With one device open there is no doubt whose it is.
     const several = this.#watched.size > 1;
-    const parts = [...this.#pending.values()].map(({ device, label, count, software }) => {
+    const all = [...this.#pending.values()].flatMap((vectors) => [...vectors.values()]);
+    const parts = all.map(({ device, label, count, software }) => {
       const whose = several ? `${device} ` : '';
       const times = count === 1n ? '' : ` x ${count}`;
       return `${whose}${label}${times}${software === 0n ? '' : software === count ? ' (software)' : ` (${software} by software)`}`;

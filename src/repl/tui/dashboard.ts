@@ -272,6 +272,8 @@ export class Dashboard implements PaneSetHost {
   }
 
   #onKey(key: Key): void {
+    // What it does is seen at once, however short ago the last picture was drawn.
+    this.#drawn = 0;
     const binding = this.#bindingOf(key);
     const text = !this.#questions.open && this.pane === this.#prompt;
     if (binding === undefined && key.name.startsWith('M-') && !(text && lineKeys.has(key.name))) {

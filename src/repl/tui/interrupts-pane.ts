@@ -55,7 +55,6 @@ export class InterruptsPane extends Pane {
     const { device } = this.#session;
     this.#log.follow(device);
     if (device === undefined) return;
-    device.irqs.drain();
     const now = monotonicNs();
     for (const irq of device.irqs) {
       const count = countOf(irq);

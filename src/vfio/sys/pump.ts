@@ -12,7 +12,7 @@ import { DEFAULT_GUARD, guardLimits, stormOf, totalsOf } from './pump-source.js'
 import type { Guard, SourceOptions, SourceSink, Totals } from './pump-source.js';
 
 /** Events handled in one turn of the event loop, so that a prompt stays answered under a storm. */
-const TURN_EVENTS = 4096;
+const TURN_EVENTS = 1024;
 /** Above this many events in a window the pump is left alone for a pause, instead of waking the main thread for each. */
 const BUSY_EVENTS = 200;
 const BUSY_WINDOW_MS = 10;
@@ -180,7 +180,7 @@ export class Pump {
   /**
    * Hands events that have come so far to their sinks now, instead of on the next turn of the event loop, and returns how many.
    */
-  drain(limit = Infinity): number {
+  drain(limit = this.#memory.ring.length): number {
     const ring = this.#memory.ring;
     const count = ring.drain(this.#deliver, limit);
     if (Atomics.load(this.#memory.control, ALERTS) !== this.#alertsTold) this.#tellAlerts();
