@@ -9,9 +9,10 @@ import { Region } from './region.js';
 import { RegisterSet } from './registers/register-set.js';
 import type { RegionHost } from './region-host.js';
 import type { Space } from './space.js';
-import { type AccessEngine, accessEngine, faultName } from './sys/access-engine.js';
+import { type AccessEngine, accessEngine } from './sys/access-engine.js';
 import { MAP_SHARED, PROT_READ, PROT_WRITE, errnoName, mmap, munmap, pageSize } from './sys/libc.js';
 import type { DeviceInfo, IrqInfo, RegionInfo, Transport, Via } from './transport/transport.js';
+import { whyRefused } from './why-refused.js';
 import { type Window, windowsOf } from './window.js';
 
 /** VFIO's fixed PCI region indices. Source: linux/vfio.h, VFIO_PCI_BAR0_REGION_INDEX and on. */
@@ -339,7 +340,7 @@ export class Device {
       engine: () => this.#engine(),
       windows: (info, unmapped) => this.#windows(info, unmapped),
       map: (info, start, end) => this.#map(info, start, end),
-      explain: (region, errno, signalCode) => this.#explain(region, errno, signalCode),
+      explain: (region, errno, signalCode) => whyRefused(this, region, errno, signalCode),
     };
     const regions: Region[] = [];
     for (let index = 0; index < this.info.regionCount; index += 1) {
@@ -387,46 +388,6 @@ export class Device {
     }
     this.#mappings.push({ address: mapped.value, length });
     return mapped.value;
-  }
-
-  #explain(region: Region, errno: string, signalCode = 0): { why: string; hint?: string } {
-    const MEMORY_DECODE = 2;
-    const IO_DECODE = 1;
-    const config = this.config;
-    if (config && region !== config && region.index < PCI_CONFIG && !this.gate.lost) {
-      let command: number;
-      let ports = false;
-      try {
-        command = config.read16(4);
-        ports = region.index < PCI_ROM && (config.read32(0x10 + 4 * region.index) & 1) === 1;
-      } catch (error) {
-        if (!(error instanceof VfioError)) throw error;
-        return {
-          why: 'the access was refused, and config space does not answer either',
-          hint: 'the device may be gone: info, or reset',
-        };
-      }
-      if (command === 0xffff)
-        return {
-          why: 'the device does not answer on its bus (config reads all ones)',
-          hint: 'check its power, link and reset',
-        };
-      if ((command & (ports ? IO_DECODE : MEMORY_DECODE)) === 0) {
-        return ports
-          ? { why: 'I/O decode is off (COMMAND bit 0)', hint: 'poke.w config 0x4 0x1:0x1' }
-          : { why: 'memory decode is off (COMMAND bit 1)', hint: 'poke.w config 0x4 0x2:0x2' };
-      }
-    }
-    if (errno === 'SIGBUS') {
-      const BUS_OBJERR = 3;
-      const what =
-        signalCode === BUS_OBJERR ? 'the bus refused the access' : 'nothing backs this place of the mapping any more';
-      return {
-        why: `${what} (${faultName(signalCode)})`,
-        hint: 'check clocks, power and resets; regions shows what is mapped',
-      };
-    }
-    return { why: 'the access was refused', hint: 'check clocks, power and resets; log shows what came before' };
   }
 }
 

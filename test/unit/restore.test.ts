@@ -2,36 +2,19 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, type TestContext, test } from 'node:test';
+import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { commandModules } from '../../src/repl/commands/index.js';
 import { Registry } from '../../src/repl/registry.js';
 import { Session } from '../../src/repl/session.js';
-import type { Device } from '../../src/vfio/device.js';
 import type { Register } from '../../src/vfio/registers/register-map.js';
-import { json } from '../../src/views/sinks/json.js';
 import { field, map, register } from './register-fixture.js';
-import { KeptOutput, memfdSession } from './session-fixture.js';
+import { KeptOutput, lastData, memfdSession, sramBench } from './session-fixture.js';
 
 const script = { prefixes: false };
 const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-restore-'));
 after(() => rmSync(folder, { recursive: true }));
 const file = join(folder, 'kept.json');
-
-interface Bench {
-  readonly session: Session;
-  readonly output: KeptOutput;
-  readonly device: Device;
-  readonly run: (line: string) => Promise<void>;
-}
-
-async function sram(t: TestContext): Promise<Bench> {
-  const output = new KeptOutput();
-  const session = new Session(new Registry(commandModules), output);
-  t.after(() => session.closeAll());
-  const device = await session.open('sim:sram');
-  return { session, output, device, run: async (line) => session.execute(line, script) };
-}
 
 /** A session with registers of its own; writes are noted in order. */
 function described(...registers: readonly Register[]): ReturnType<typeof memfdSession> {
@@ -47,10 +30,6 @@ function taken({ transport }: ReturnType<typeof memfdSession>): string[] {
   return transport.calls.splice(0).map(({ operation, offset }) => `${operation} ${offset}`);
 }
 
-function data(output: KeptOutput): Record<string, unknown> {
-  return JSON.parse(json(output.views.at(-1) ?? assert.fail())) as Record<string, unknown>;
-}
-
 /** Registers of the simulated bank that store what is written, with the bits that do. */
 const stored: readonly [name: string, offset: number, width: 8 | 16 | 32 | 64, mask: bigint][] = [
   ['RW', 0x08, 32, 0xffffffffn],
@@ -64,7 +43,7 @@ const stored: readonly [name: string, offset: number, width: 8 | 16 | 32 | 64, m
 ];
 
 test('whatever was there comes back, by one write for each register that differs, and nothing else changes', async (t) => {
-  const { device, run, output } = await sram(t);
+  const { device, run, output } = await sramBench(t);
   const bank = device.region('region1');
   const word = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
   const values = fc.tuple(...stored.map(() => word));
@@ -96,7 +75,7 @@ test('whatever was there comes back, by one write for each register that differs
       );
       assert.equal(bank.read32(0x54), 3, 'the FIFO has its words');
       await run(`diff ${file}`);
-      const { places } = data(output) as { places: { name: string }[] };
+      const { places } = lastData(output) as { places: { name: string }[] };
       const names = new Set(stored.map(([name]) => `region1.${name}`));
       assert.deepEqual(
         places.filter(({ name }) => names.has(name)),
@@ -108,7 +87,7 @@ test('whatever was there comes back, by one write for each register that differs
 });
 
 test('what a write acts on, and what can only be written, stays, with the reason', async (t) => {
-  const { run, output } = await sram(t);
+  const { run, output } = await sramBench(t);
   await run(`snapshot ${file} region1; poke RW 7`);
   output.take();
   await run(`restore ${file}`);
@@ -141,7 +120,7 @@ test('bits that ones clear are written as zeros, and what only shows is not give
   output.take();
   await session.execute(`restore ${file} --verify`, script);
   assert.deepEqual(taken(made), ['read 0', 'write 0', 'read 0']);
-  const [done] = data(output)['written'] as { old: string; written: string; readBack: string }[];
+  const [done] = lastData(output)['written'] as { old: string; written: string; readBack: string }[];
   assert.deepEqual([done?.old, done?.written], ['0x150', '0x1']);
   assert.match(output.take(), /region0\.FLAGS +0x00000150 +0x00000001 +ON 0 -> 1\n/);
   session.closeAll();
@@ -202,7 +181,7 @@ test('a register that does not answer is told, and the others are restored', asy
 });
 
 test('a snapshot of another kind of device, of none, and one without the register are refused', async (t) => {
-  const { run, output, session } = await sram(t);
+  const { run, output, session } = await sramBench(t);
   await run(`snapshot ${file} region0`);
   output.take();
   await run(`poke RW 9; restore ${file}`);

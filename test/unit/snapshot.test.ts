@@ -2,39 +2,20 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, type TestContext, test } from 'node:test';
+import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { commandModules } from '../../src/repl/commands/index.js';
-import { Registry } from '../../src/repl/registry.js';
-import { Session } from '../../src/repl/session.js';
 import type { Device } from '../../src/vfio/device.js';
 import { RegisterSet } from '../../src/vfio/registers/register-set.js';
 import { KeptBytes } from '../../src/vfio/snapshot/kept-bytes.js';
 import { cellPlan } from '../../src/vfio/snapshot/plan.js';
 import { difference, intersection, type Range } from '../../src/vfio/snapshot/ranges.js';
 import type { Snapshot } from '../../src/vfio/snapshot/format.js';
-import { json } from '../../src/views/sinks/json.js';
 import { field, map, register } from './register-fixture.js';
-import { KeptOutput, memfdSession } from './session-fixture.js';
+import { lastData, memfdSession, sramBench } from './session-fixture.js';
 
 const script = { prefixes: false };
 const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-snap-'));
 after(() => rmSync(folder, { recursive: true }));
-
-interface Bench {
-  readonly session: Session;
-  readonly output: KeptOutput;
-  readonly device: Device;
-  readonly run: (line: string) => Promise<void>;
-}
-
-async function sram(t: TestContext): Promise<Bench> {
-  const output = new KeptOutput();
-  const session = new Session(new Registry(commandModules), output);
-  t.after(() => session.closeAll());
-  const device = await session.open('sim:sram');
-  return { session, output, device, run: async (line) => session.execute(line, script) };
-}
 
 /** What the journal has of accesses from `sequence` on: 'read region1+0x8 32', a block cell by cell. */
 function accesses(device: Device, sequence: number): string[] {
@@ -50,11 +31,6 @@ function accesses(device: Device, sequence: number): string[] {
 
 function kept(path: string): Snapshot {
   return JSON.parse(readFileSync(path, 'utf8')) as Snapshot;
-}
-
-/** The last view as --json has it. */
-function data(output: KeptOutput): Record<string, unknown> {
-  return JSON.parse(json(output.views.at(-1) ?? assert.fail())) as Record<string, unknown>;
 }
 
 test('bytes that are kept are those that were put, and no others', () => {
@@ -168,7 +144,7 @@ test('a plan has every byte once, registers at their own widths, and no cell ove
 });
 
 test('a snapshot reads each place once, at its own width, and nothing that must not be read', async (t) => {
-  const { device, run, output } = await sram(t);
+  const { device, run, output } = await sramBench(t);
   const bank = device.region('region1');
   for (const word of [1, 2, 3]) bank.write32(0x50, word);
   const before = bank.read32(0x68);
@@ -195,7 +171,7 @@ test('a snapshot reads each place once, at its own width, and nothing that must 
 });
 
 test('the file has words, registers by name, interrupts, mappings and ids; a dry run writes none', async (t) => {
-  const { run, output } = await sram(t);
+  const { run, output } = await sramBench(t);
   await run(`snapshot ${folder}/none.json region1 -n`);
   assert.match(output.take(), /would read region1\+0x0 \(32 bits\), 8 cells\n/);
   assert.throws(() => kept(`${folder}/none.json`), /ENOENT/);
@@ -215,7 +191,7 @@ test('the file has words, registers by name, interrupts, mappings and ids; a dry
 });
 
 test('a snapshot opens as a device with its values, registers and reasons', async (t) => {
-  const { run, output, session } = await sram(t);
+  const { run, output, session } = await sramBench(t);
   await run(`set CTRL EN=1 SPEED=FAST; poke R8 0x5a; poke R64 0x1122334455667788; irq enable msi 2`);
   await run(`snapshot ${folder}/opens.json`);
   await run(`open snapshot:${folder}/opens.json`);
@@ -235,7 +211,7 @@ test('a snapshot opens as a device with its values, registers and reasons', asyn
 });
 
 test('a snapshot of version 1 is read as ever', async (t) => {
-  const { run, output } = await sram(t);
+  const { run, output } = await sramBench(t);
   const path = join(folder, 'v1.json');
   const old = {
     format: 'vfiodbg-snapshot',
@@ -257,7 +233,7 @@ test('a snapshot of version 1 is read as ever', async (t) => {
   };
   writeFileSync(path, JSON.stringify(old));
   await run(`diff ${path}`);
-  const found = data(output);
+  const found = lastData(output);
   assert.deepEqual([found['compared'], found['differ'], found['states']], [16, 1, []]);
   assert.match(output.take(), /region1\.RW +0x00000007 +0x00000000\n/);
   await run(`restore ${path} RW`);
@@ -269,13 +245,13 @@ test('a snapshot of version 1 is read as ever', async (t) => {
 });
 
 test('diff of two files makes no access; with one the device is read where that is harmless', async (t) => {
-  const { run, output, device } = await sram(t);
+  const { run, output, device } = await sramBench(t);
   await run(`snapshot ${folder}/a.json region1; irq enable msix 1; dma alloc ring 4K; set CTRL EN=1 SPEED=TURBO`);
   await run(`poke R16 0xbeef; snapshot ${folder}/b.json region1`);
   const from = device.journal.recorded;
   await run(`diff ${folder}/a.json ${folder}/b.json`);
   assert.deepEqual(accesses(device, from), []);
-  const { places, states } = data(output) as { places: { name: string }[]; states: { what: string }[] };
+  const { places, states } = lastData(output) as { places: { name: string }[]; states: { what: string }[] };
   const names = places.map(({ name }) => name);
   for (const name of ['region1.CTRL', 'region1.R16']) assert.ok(names.includes(name), names.join());
   assert.deepEqual(
@@ -289,12 +265,12 @@ test('diff of two files makes no access; with one the device is read where that 
   assert.equal(bank.read32(0x54), 1, 'the FIFO has its word');
   const made = accesses(device, from);
   assert.ok(!made.some((access) => /0x(20|24|28|50|58|100) /.test(access) && access.startsWith('read')), made.join());
-  const now = (data(output)['places'] as { name: string }[]).map(({ name }) => name);
+  const now = (lastData(output)['places'] as { name: string }[]).map(({ name }) => name);
   assert.deepEqual(now, ['region1.FIFO_LEVEL', 'region1.LAST_WRITE', 'region1.READS', 'region1.WRITES']);
 });
 
 test('what only one of two snapshots has is told with the reason', async (t) => {
-  const { run, output } = await sram(t);
+  const { run, output } = await sramBench(t);
   await run(`snapshot ${folder}/one.json region1 region3; snapshot ${folder}/two.json region1`);
   output.take();
   await run(`diff ${folder}/two.json ${folder}/one.json`);
@@ -316,7 +292,7 @@ test('of a large region registers are taken, and a snapshot of them opens', asyn
 });
 
 test('a snapshot of one region opens with the maps that the device had, and with the profile of its kind', async (t) => {
-  const { session, run, device, output } = await sram(t);
+  const { session, run, device, output } = await sramBench(t);
   device.registers.add(map('mine', [register('MINE', 0x44, { space: 'region1', title: 'mine' })]));
   device.registers.add(map('elsewhere', [register('GONE', 0, { space: 'region3' })]));
   device.registers.add({ ...map('sram', [register('OTHER', 8, { space: 'region1' })]), origin: 'corrected' });
@@ -340,7 +316,7 @@ test('a snapshot of one region opens with the maps that the device had, and with
 });
 
 test('a comparison of much can be interrupted, and tells only the first of many places', async (t) => {
-  const { session, run, output } = await sram(t);
+  const { session, run, output } = await sramBench(t);
   const words = (from: number): { offset: number; words: string[] }[] =>
     Array.from({ length: 3000 }, (_, nth) => ({
       offset: from + nth * 16,
@@ -361,7 +337,7 @@ test('a comparison of much can be interrupted, and tells only the first of many 
   file('many', words(0));
   file('more', words(4));
   await run(`diff ${folder}/many.json ${folder}/more.json --limit 3`);
-  const found = data(output) as Record<string, unknown[]> & { differ: number; oneSidedCount: number };
+  const found = lastData(output) as Record<string, unknown[]> & { differ: number; oneSidedCount: number };
   assert.deepEqual([found['places']?.length, found['oneSided']?.length], [3, 3]);
   assert.deepEqual([found.differ, found.oneSidedCount], [2999, 6000]);
   const text = output.take();

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { layOut } from '../../src/vfio/registers/layout.js';
-import { type Block, type Register, registersIn } from '../../src/vfio/registers/register-map.js';
+import {
+  type Block,
+  type FieldDescription,
+  type Register,
+  registersIn,
+} from '../../src/vfio/registers/register-map.js';
 import { type SvdDevice, parseSvd } from '../../src/vfio/registers/svd/svd-device.js';
 
 /** A CMSIS-SVD file around `peripherals`; `defaults` stands before them in <device>. The peripherals begin in line 3. */
@@ -57,4 +62,41 @@ export function registersOf(registers: string, rest = '', defaults?: string): re
 /** 'PATH offset' of each register, in their order. */
 export function places(registers: readonly Register[]): string[] {
   return registers.map(({ path, offset }) => `${path} ${offset.toString(16)}`);
+}
+
+/** A register of that name and offset. */
+export function reg(name: string, offset: string | number, rest = '', derivedFrom?: string): string {
+  const from = derivedFrom === undefined ? '' : ` derivedFrom="${derivedFrom}"`;
+  return `<register${from}><name>${name}</name><addressOffset>${offset}</addressOffset>${rest}</register>`;
+}
+
+export function field(name: string, bits: string, rest = '', derivedFrom?: string): string {
+  const from = derivedFrom === undefined ? '' : ` derivedFrom="${derivedFrom}"`;
+  return `<field${from}><name>${name}</name>${bits === '' ? '' : `<bitRange>[${bits}]</bitRange>`}${rest}</field>`;
+}
+
+export function dim(count: number, increment: string | number, index?: string): string {
+  return `<dim>${count}</dim><dimIncrement>${increment}</dimIncrement>${index === undefined ? '' : `<dimIndex>${index}</dimIndex>`}`;
+}
+
+export function values(entries: string, rest = ''): string {
+  return `<enumeratedValues>${rest}${entries}</enumeratedValues>`;
+}
+
+export function value(name: string, of: string): string {
+  return `<enumeratedValue><name>${name}</name><value>${of}</value></enumeratedValue>`;
+}
+
+export function fieldsOf(fields: string, rest = ''): readonly FieldDescription[] {
+  return registersOf(registerXml(fields, rest))[0]?.fields ?? [];
+}
+
+export function only(registers: string, defaults?: string): Register {
+  const [register, ...others] = registersOf(registers, '', defaults);
+  assert.ok(register && others.length === 0);
+  return register;
+}
+
+export function span({ name, low, bits: count }: FieldDescription): string {
+  return `${name} ${low + count - 1}:${low}`;
 }
