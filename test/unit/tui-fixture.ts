@@ -17,7 +17,7 @@ export class HeadlessScreen {
   /** What was written to the terminal, since it was last taken. */
   #written = '';
 
-  private constructor(columns: number, rows: number) {
+  private constructor(columns: number, rows: number, mouse: boolean) {
     const stream = new PassThrough();
     stream.on('data', (bytes: Buffer) => {
       this.#written += bytes.toString();
@@ -34,15 +34,20 @@ export class HeadlessScreen {
       input: this.#input,
       output: this.#output,
       colour: false,
-      mouse: false,
+      mouse,
       history: false,
       failureText: (error) => failureText(error, { json: false, colour: false }),
     });
     this.#instead = this.dashboard.output;
   }
 
-  static async open(device: string | undefined, columns: number, rows: number): Promise<HeadlessScreen> {
-    const screen = new HeadlessScreen(columns, rows);
+  static async open(
+    device: string | undefined,
+    columns: number,
+    rows: number,
+    { mouse } = { mouse: false },
+  ): Promise<HeadlessScreen> {
+    const screen = new HeadlessScreen(columns, rows, mouse);
     if (device !== undefined) await screen.session.open(device);
     screen.#done = screen.dashboard.run();
     return screen;

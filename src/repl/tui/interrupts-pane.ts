@@ -70,10 +70,6 @@ export class InterruptsPane extends Pane {
     this.host.redraw(LOOK_PATIENCE);
   }
 
-  get paused(): boolean {
-    return this.#log.halted;
-  }
-
   pause(): void {
     this.#log.halt(!this.#log.halted);
   }

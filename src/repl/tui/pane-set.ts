@@ -9,14 +9,13 @@ import { Look } from './look.js';
 import { LookingNames } from './looking-names.js';
 import { MemoryPane } from './memory-pane.js';
 import type { Pane, PaneHost } from './pane.js';
-import { builtInPanes, initialPanes, nameOf, type PaneSpec, paneSpec } from './pane-spec.js';
+import { builtInPanes, initialPanes, LEAST_PERIOD, nameOf, type PaneSpec, paneSpec } from './pane-spec.js';
 import type { PromptPane } from './prompt-pane.js';
 import { RegistersPane } from './registers-pane.js';
 import { Refresher } from './refresher.js';
 import { loadLayout, savedLayouts, saveLayout } from './saved-layout.js';
 
-/** Milliseconds between two looks of a pane at the least, and where nobody says. */
-const LEAST_PERIOD = 50;
+/** Milliseconds between two looks of a pane where nobody says. */
 const CUSTOMARY_PERIOD = 500;
 /** How often the journal is told what the panes have read, in milliseconds. */
 const TELL_MS = 60_000;

@@ -4,7 +4,10 @@ import * as v from 'valibot';
 export const builtInPanes = ['registers', 'memory', 'interrupts', 'iommu'] as const;
 export type BuiltInPane = (typeof builtInPanes)[number];
 
-const every = v.pipe(v.number(), v.integer(), v.minValue(50), v.maxValue(3_600_000));
+/** Milliseconds between two looks of a pane at the least. */
+export const LEAST_PERIOD = 50;
+
+const every = v.pipe(v.number(), v.integer(), v.minValue(LEAST_PERIOD), v.maxValue(3_600_000));
 
 /** One pane as it is saved: what it shows, and how many milliseconds lie between two looks. */
 export const paneSpec = v.union([

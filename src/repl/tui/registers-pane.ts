@@ -11,11 +11,12 @@ import type { Role } from '../../views/view.js';
 import { reasonOf } from '../cells.js';
 import type { Session } from '../session.js';
 import type { LookingNames } from './looking-names.js';
+import { AT_ONCE_MS } from './looking-space.js';
 import { LOOK_PATIENCE, Pane, type PaneHost } from './pane.js';
 import { keyOf, RegisterTree, type TreeRow } from './register-tree.js';
 
-/** How long the keys may wait for reads, in milliseconds, unless a single one takes longer. */
-const AT_ONCE_MS = 10;
+/** Milliseconds from a part of a slow look to the picture of it at the most. */
+const PART_PATIENCE = 100;
 
 /** Looks for which a value that changed is marked. */
 const FRESH = 3;
@@ -122,7 +123,7 @@ export class RegistersPane extends Pane {
       this.#seen.set(keyOf(node), this.#take(node));
       if (performance.now() - begun < AT_ONCE_MS) continue;
       // A device that answers slowly: the keys have their turn.
-      this.host.redraw();
+      this.host.redraw(PART_PATIENCE);
       await setImmediate();
       // Another device is for the next look.
       if (this.#session.device !== device) return;

@@ -144,10 +144,6 @@ export class Screen {
     this.#takeInput();
   }
 
-  get suspended(): boolean {
-    return this.#suspended;
-  }
-
   /** Gives the terminal back as it was. Safe to call twice. */
   close(): void {
     if (this.#closed) return;
