@@ -241,7 +241,7 @@ export function contract(subject: ContractSubject): void {
       }
       assert.equal(deviceMappings(), 0);
       // The other side of a simulated device closes its own in its own time.
-      for (let tries = 0; tries < 500 && openFds() > before; tries += 1) await setTimeout(10);
+      for (let tries = 0; tries < 5000 && openFds() > before; tries += 1) await setTimeout(10);
       assert.ok(openFds() <= before, `${openFds()} descriptors, ${before} before`);
     });
 

@@ -115,9 +115,11 @@ test('plot reads once in each period, by the names of a field, and keeps its gap
 });
 
 test('Ctrl-C ends a plot with what came so far', async () => {
-  const { session, output } = memfdSession();
+  const { session, output, transport } = memfdSession();
+  (session.device ?? assert.fail()).mmap = false;
   const running = session.execute('plot region0 0 --every 1ms --for 1h', script);
-  setTimeout(() => session.interrupt(), 30);
+  while (transport.calls.length === 0) await new Promise(setImmediate);
+  session.interrupt();
   await assert.rejects(async () => running, Interrupted);
   assert.match(output.take(), /0 ┼─+\n[\s\S]*samples?, from 0 to 0/);
   session.closeAll();

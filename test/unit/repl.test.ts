@@ -52,9 +52,8 @@ test('Ctrl-C drops the line, hints on an empty one, and ends a running command b
   terminal.type('\u0003');
   await terminal.until('quit, or Ctrl-D, leaves');
   await terminal.until(prompt);
-  terminal.type('wait region0 0 == 1 --timeout 60s\r');
-  await terminal.until('60s');
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  terminal.type('echo runs; wait region0 0 == 1 --timeout 60s\r');
+  await terminal.until('\nruns');
   terminal.type('\u0003');
   await terminal.until(prompt);
   assert.equal(await terminal.enter('peek region0 0'), 'region0.ID (region0+0x0): 0x010000ed');

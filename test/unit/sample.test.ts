@@ -130,9 +130,11 @@ test('a register whose read has an effect is sampled only with --force', async (
 });
 
 test('Ctrl-C ends a sample with what was read so far', async () => {
-  const { session, output } = memfdSession();
+  const { session, output, transport } = memfdSession();
+  (session.device ?? assert.fail()).mmap = false;
   const running = session.execute('sample region0 0 1000000 --every 1ms', script);
-  setTimeout(() => session.interrupt(), 30);
+  while (transport.calls.length === 0) await new Promise(setImmediate);
+  session.interrupt();
   await assert.rejects(async () => running, Interrupted);
   assert.match(output.take(), /samples: +\d+ +in/);
   session.closeAll();

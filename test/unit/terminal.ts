@@ -67,7 +67,7 @@ export class Terminal {
 
   /** What came, up to and with `text`, taken; a missing `text` is told with what came in its stead. */
   async until(text: string): Promise<string> {
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 60_000;
     for (;;) {
       const plain = this.#seen.replace(controls, '');
       const at = plain.indexOf(text);

@@ -74,7 +74,7 @@ export class HeadlessScreen {
 
   /** Waits until `found` is true of the screen; throws with what stands there where that does not come. */
   async until(found: (text: string) => boolean): Promise<string> {
-    for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
       if (found(this.text)) return this.text;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

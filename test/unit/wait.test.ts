@@ -54,13 +54,13 @@ for (const [how, wanted] of [
 test('a time-out comes with the last value, read when the time was up, and with few reads', async () => {
   const { device, reads } = counting();
   const started = performance.now();
-  const result = await until(device.region(0), { width: 32, offset: 0 }, () => false, { timeoutMs: 40 });
-  assert.ok(performance.now() - started >= 40);
+  const result = await until(device.region(0), { width: 32, offset: 0 }, () => false, { timeoutMs: 400 });
+  assert.ok(performance.now() - started >= 400);
   assert.deepEqual([result.matched, result.value, result.reads], [false, BigInt(reads()), reads()]);
   const polite = [...device.journal.entries()].filter(
     (entry, nth, all) => nth > 0 && entry.time - (all[nth - 1]?.time ?? 0) > 0.5e6,
   );
-  assert.ok(polite.length >= 4 && polite.length <= 40, `${polite.length} reads with pauses`);
+  assert.ok(polite.length >= 4 && polite.length <= 60, `${polite.length} reads with pauses`);
   device.close();
 });
 
