@@ -159,7 +159,7 @@ export class FakeKernel extends FakeMachine implements SysfsWriter {
   #probe({ bus, name, refuses }: FakeDriver, device: string): string | undefined {
     const errno = refuses.get(device);
     if (errno !== undefined) return errno;
-    const path = join(this.roots.sys, 'devices', bus, device);
+    const path = join(this.roots.sys, 'bus', bus, 'devices', device);
     symlinkSync(join(this.roots.sys, 'bus', bus, 'drivers', name), join(path, 'driver'));
     if (isVfioDriver(name)) this.#register(bus, device);
     return undefined;
@@ -167,7 +167,7 @@ export class FakeKernel extends FakeMachine implements SysfsWriter {
 
   #letGo(bus: BusName, device: string): void {
     const { iommuGroup, vfioDev } = describeDevice(bus, device, this.roots);
-    const path = join(this.roots.sys, 'devices', bus, device);
+    const path = join(this.roots.sys, 'bus', bus, 'devices', device);
     unlinkSync(join(path, 'driver'));
     if (vfioDev === undefined) return;
     rmSync(join(path, 'vfio-dev'), { recursive: true });
@@ -181,7 +181,7 @@ export class FakeKernel extends FakeMachine implements SysfsWriter {
       ? readdirSync(join(this.roots.dev, 'vfio/devices'))
       : [];
     const node = `vfio${[0, 1, 2, 3, 4, 5, 6, 7].find((n) => !taken.includes(`vfio${n}`)) ?? 8}`;
-    mkdirSync(join(this.roots.sys, 'devices', bus, device, 'vfio-dev', node), { recursive: true });
+    mkdirSync(join(this.roots.sys, 'bus', bus, 'devices', device, 'vfio-dev', node), { recursive: true });
     const { iommuGroup } = describeDevice(bus, device, this.roots);
     this.file('dev', `vfio/devices/${node}`);
     if (iommuGroup !== undefined) this.file('dev', `vfio/${iommuGroup}`);

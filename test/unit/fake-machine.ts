@@ -7,6 +7,8 @@ import type { Roots } from '../../src/vfio/bus/roots.js';
 export interface FakeDevice {
   bus?: BusName;
   name: string;
+  /** The path of the device whose directory in sysfs it lies in, by names: 'dprc.1/dprc.2'. */
+  within?: string;
   driver?: string;
   group?: string;
   vfioDev?: string;
@@ -34,7 +36,7 @@ export class FakeMachine {
   /** Puts a device into sysfs as the kernel would, with its group and its driver. */
   device(device: FakeDevice): this {
     const bus = device.bus ?? 'pci';
-    const real = join(this.roots.sys, 'devices', bus, device.name);
+    const real = join(this.roots.sys, 'devices', bus, device.within ?? '', device.name);
     mkdirSync(real, { recursive: true });
     this.#link(real, join(this.roots.sys, 'bus', bus, 'devices', device.name));
     if (device.driver !== undefined) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { busNames, describeDevice, devicesPath, isVfioBound } from './bus-device.js';
+import { awaitedContainer } from './fsl-mc.js';
 import type { Roots } from './roots.js';
 import { entries, exists, linkTarget } from './sysfs.js';
 
@@ -24,14 +25,18 @@ export function groupMembers(group: string, roots: Roots): string[] {
   return entries(join(roots.sys, 'kernel/iommu_groups', group, 'devices'));
 }
 
-/** The devices of a group whose drivers make it not viable: everything must be bound to VFIO, to a harmless driver or to nothing. */
+/**
+ * The devices of a group whose drivers make it not viable: everything must be bound to VFIO, to a harmless driver or to nothing. What goes with a container
+ * is in nobody's way: the container is.
+ */
 export function groupBlockers(group: string, roots: Roots): Blocker[] {
   return groupMembers(group, roots).flatMap((name) => {
     const bus = busNames.find((one) => exists(join(devicesPath(one, roots), name)));
     const member = bus === undefined ? undefined : describeDevice(bus, name, roots);
     const driver = member?.driver ?? linkTarget(join(groupDevice(group, name, roots), 'driver'));
     if (driver === undefined || leavesDma(driver)) return [];
-    return member !== undefined && isVfioBound(member) ? [] : [{ name, driver }];
+    if (member !== undefined && (isVfioBound(member) || awaitedContainer(member, roots) !== undefined)) return [];
+    return [{ name, driver }];
   });
 }
 

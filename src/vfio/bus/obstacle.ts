@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { FailureDetails } from '../errors.js';
 import { isBridge, isVfioBound, vfioDrivers, type BusDevice } from './bus-device.js';
+import { awaitedContainer, containment, isRootContainer } from './fsl-mc.js';
 import { type Absence, noGroup, noIommu } from './iommu-absence.js';
 import { blockerList, groupBlockers } from './iommu-group.js';
 import { noResetFunction } from './reset-function.js';
@@ -15,13 +16,15 @@ export interface Obstacle extends FailureDetails {
 
 /** `none`: why this machine has no IOMMU, if it has none. */
 type Look = (device: BusDevice, roots: Roots, none: Absence | undefined) => FailureDetails | undefined;
+type Brief = string | ((device: BusDevice, roots: Roots) => string);
 
-const looks: readonly (readonly [brief: string, look: Look])[] = [
+const looks: readonly (readonly [brief: Brief, look: Look])[] = [
   ['bridge', bridge],
   ['no IOMMU', (device, roots, none) => none && withoutGroup(device, roots, none)],
   ['no IOMMU group', (device, roots, none) => (none ? undefined : withoutGroup(device, roots, none))],
   ['no /dev/vfio', noVfio],
   ['has VFs', withVirtualFunctions],
+  [containmentBrief, contained],
   ['bind first', otherDriver],
   ['group blocked', notViable],
 ];
@@ -43,7 +46,7 @@ export function obstacleTo(device: BusDevice, roots: Roots): FailureDetails | un
 export function obstaclesTo(device: BusDevice, roots: Roots, none = noIommu(roots)): Obstacle[] {
   return looks.flatMap(([brief, look]) => {
     const found = look(device, roots, none);
-    return found === undefined ? [] : [{ brief, ...found }];
+    return found === undefined ? [] : [{ brief: typeof brief === 'string' ? brief : brief(device, roots), ...found }];
   });
 }
 
@@ -93,9 +96,20 @@ export function withVirtualFunctions(device: BusDevice): FailureDetails | undefi
   );
 }
 
-/** A driver that is not VFIO's has the device, or none has. */
+/** An object of fsl-mc, which VFIO takes with its container. */
+export function contained(device: BusDevice, roots: Roots): FailureDetails | undefined {
+  const reason = containment(device, roots);
+  return reason && failure(device, 'unsupported', reason.why, reason.hint);
+}
+
+function containmentBrief(device: BusDevice, roots: Roots): string {
+  const container = awaitedContainer(device, roots);
+  return container === undefined || isRootContainer(container) ? 'root container' : `bind ${container.name}`;
+}
+
+/** A driver that is not VFIO's has the device, or none has. Of what goes with its container, the container's counts. */
 export function otherDriver(device: BusDevice, roots: Roots): FailureDetails | undefined {
-  if (isVfioBound(device)) return undefined;
+  if (isVfioBound(device) || containment(device, roots) !== undefined) return undefined;
   const wanted = vfioDrivers[device.bus];
   if (device.driver === undefined)
     return failure(device, 'absent', `no driver is bound to it; VFIO needs ${wanted} there`, howToBind(device, roots));
@@ -103,8 +117,9 @@ export function otherDriver(device: BusDevice, roots: Roots): FailureDetails | u
   return failure(device, 'busy', why, howToBind(device, roots));
 }
 
-/** The command that gives the device to VFIO. */
-export function bindCommand({ name }: BusDevice): string {
+/** The command that gives the device, or the container that it goes with, to VFIO. */
+export function bindCommand(device: BusDevice, roots: Roots): string {
+  const { name } = awaitedContainer(device, roots) ?? device;
   return `as root: vfiodbg bind ${name}`;
 }
 
@@ -112,12 +127,12 @@ export function bindCommand({ name }: BusDevice): string {
 function howToBind(device: BusDevice, roots: Roots): string {
   const reset = noResetFunction(device, roots);
   const first = reset === undefined ? '' : `${reset.why}; ${reset.hint}. Then `;
-  return `${first}${bindCommand(device)}`;
+  return `${first}${bindCommand(device, roots)}`;
 }
 
 /** Other devices keep the group from being used: each must be bound to VFIO, to a driver that does no DMA, or to nothing. */
 export function notViable(device: BusDevice, roots: Roots): FailureDetails | undefined {
-  if (device.iommuGroup === undefined) return undefined;
+  if (device.iommuGroup === undefined || awaitedContainer(device, roots) !== undefined) return undefined;
   const blockers = groupBlockers(device.iommuGroup, roots).filter(({ name }) => name !== device.name);
   if (blockers.length === 0) return undefined;
   const all = blockerList(blockers);

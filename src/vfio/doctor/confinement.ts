@@ -32,7 +32,7 @@ export const bindingCheck: Check = {
       const found = `${user} (uid ${uid}) may not write to /sys`;
       return needless
         ? skip(`${found}, and need not: the device is bound`)
-        : warn(found, device === undefined ? 'run vfiodbg bind as root' : bindCommand(device));
+        : warn(found, device === undefined ? 'run vfiodbg bind as root' : bindCommand(device, roots));
     }
     const why = readOnly
       ? '/sys is mounted for reading only'

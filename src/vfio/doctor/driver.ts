@@ -3,9 +3,10 @@ import { isVfioBound, vfioDrivers } from '../bus/bus-device.js';
 import { usesOf } from '../bus/binding/in-use.js';
 import { refuseUnfinished } from '../bus/binding/unfinished.js';
 import { VfioError } from '../errors.js';
+import { awaitedContainer } from '../bus/fsl-mc.js';
 import { groupBlockers, groupMembers } from '../bus/iommu-group.js';
 import { kernelRelease } from '../bus/kernel-modules.js';
-import { bindCommand, bridge, notViable, otherDriver, withVirtualFunctions } from '../bus/obstacle.js';
+import { bindCommand, bridge, contained, notViable, otherDriver, withVirtualFunctions } from '../bus/obstacle.js';
 import { noResetFunction, resetModule, resetRequired } from '../bus/reset-function.js';
 import { type Check, deviceCheck, fail, pass, skip, warn } from './check.js';
 
@@ -14,11 +15,11 @@ export const driverCheck = deviceCheck({
   name: 'driver',
   looksAt: ({ path }) => [join(path, 'driver'), join(path, 'vfio-dev')],
   examine(device, { roots }) {
-    const refusal = bridge(device) ?? withVirtualFunctions(device);
+    const refusal = bridge(device) ?? withVirtualFunctions(device) ?? contained(device, roots);
     if (refusal !== undefined) return fail(refusal);
     const obstacle = otherDriver(device, roots);
     if (obstacle === undefined) return pass(`${device.driver ?? 'VFIO'} has it`);
-    return fail({ why: obstacle.why, hint: bindCommand(device) });
+    return fail({ why: obstacle.why, hint: bindCommand(device, roots) });
   },
 });
 
@@ -59,14 +60,14 @@ export const unfinishedCheck: Check = {
 export const overrideCheck = deviceCheck({
   name: 'driver override',
   looksAt: ({ path }) => [join(path, 'driver_override')],
-  examine(device) {
+  examine(device, { roots }) {
     const { driverOverride: override } = device;
     if (override === undefined) return skip('none is set');
     const wanted = override === vfioDrivers[device.bus] || isVfioBound(device);
     if (wanted && (isVfioBound(device) || device.driver === undefined)) return pass(override);
     return wanted
-      ? warn(`${override}, and yet ${device.driver} has it: the binding was left half done`, bindCommand(device))
-      : warn(`${override}: no other driver may take it`, bindCommand(device));
+      ? warn(`${override}, and yet ${device.driver} has it: the binding was left half done`, bindCommand(device, roots))
+      : warn(`${override}: no other driver may take it`, bindCommand(device, roots));
   },
 });
 
@@ -98,6 +99,8 @@ export const viabilityCheck = deviceCheck({
   examine(device, { roots }) {
     const { iommuGroup } = device;
     if (iommuGroup === undefined) return skip('it is in no group');
+    const container = awaitedContainer(device, roots);
+    if (container !== undefined) return skip(`it goes with its container ${container.name}`);
     const obstacle = notViable(device, roots);
     if (obstacle !== undefined) return fail(obstacle);
     const others = groupMembers(iommuGroup, roots).filter((name) => name !== device.name);

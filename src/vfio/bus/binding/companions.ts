@@ -1,5 +1,6 @@
 import { VfioError } from '../../errors.js';
 import { type BusDevice, busNames, describeDevice, devicesPath, isBridge } from '../bus-device.js';
+import { awaitedContainer, objectsIn } from '../fsl-mc.js';
 import { blockerList, groupBlockers, groupMembers, leavesDma } from '../iommu-group.js';
 import type { Roots } from '../roots.js';
 import { exists } from '../sysfs.js';
@@ -20,14 +21,19 @@ export function companionsOf(
   roots: Roots,
 ): Companions {
   const { iommuGroup: group, name } = device;
-  if (group === undefined) return { devices: [], notes: [] };
+  const objects = objectsIn(device, roots);
+  const notes = objects.length > 0 ? [`what is in it goes with it: ${objects.join(', ')}`] : [];
+  if (group === undefined) return { devices: [], notes };
   const blockers = groupBlockers(group, roots).filter((blocker) => blocker.name !== name);
   const able = othersOf(device, roots).filter(
-    (other) => !isBridge(other) && (other.driver === undefined || !leavesDma(other.driver)),
+    (other) =>
+      !isBridge(other) &&
+      (other.driver === undefined || !leavesDma(other.driver)) &&
+      awaitedContainer(other, roots) === undefined,
   );
   if (wholeGroup) {
     const foreign = blockers.filter((blocker) => !able.some((other) => other.name === blocker.name));
-    if (foreign.length === 0) return { devices: able, notes: [] };
+    if (foreign.length === 0) return { devices: able, notes };
     throw new VfioError({
       kind: 'unsupported',
       operation: 'bind',
@@ -47,7 +53,6 @@ export function companionsOf(
       hint: `bind ${name} --whole-group takes ${able.map((other) => other.name).join(', ')} as well`,
     });
   }
-  const notes = [];
   if (blockers.length > 0)
     notes.push(`group ${group} cannot be opened as long as others have ${blockerList(blockers)}`);
   const idle = able.filter((other) => other.driver === undefined).map((other) => other.name);

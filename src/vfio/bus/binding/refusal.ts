@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type FailureDetails, VfioError } from '../../errors.js';
 import { type BusDevice, busNames, isVfioDriver, vfioDrivers } from '../bus-device.js';
 import { noGroup } from '../iommu-absence.js';
-import { bridge, withVirtualFunctions } from '../obstacle.js';
+import { bridge, contained, withVirtualFunctions } from '../obstacle.js';
 import type { Roots } from '../roots.js';
 import { exists } from '../sysfs.js';
 import type { BindMethod } from './bind-plan.js';
@@ -40,7 +40,7 @@ export function refuseImpossible(device: BusDevice, driver: string, method: Bind
     );
   }
   if (!isVfioDriver(driver)) return;
-  const obstacle = bridge(device) ?? withVirtualFunctions(device);
+  const obstacle = bridge(device) ?? withVirtualFunctions(device) ?? contained(device, roots);
   if (obstacle !== undefined) throw new VfioError({ ...obstacle, operation: 'bind' });
   // As long as vfio is not loaded there is no telling whether it would make a group up.
   const absence = exists(join(roots.sys, 'module/vfio')) ? noGroup(device, roots) : undefined;
