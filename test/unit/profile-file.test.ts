@@ -7,6 +7,7 @@ import { VfioError } from '../../src/vfio/errors.js';
 import { openDevice } from '../../src/vfio/open.js';
 import { allProfiles, namedProfile } from '../../src/vfio/profile/catalog.js';
 import { resolveProfile } from '../../src/vfio/profile/resolve.js';
+import { useProfile } from '../../src/vfio/profile/use.js';
 import { ProfileFolder } from './profile-fixture.js';
 
 const folder = new ProfileFolder();
@@ -37,6 +38,7 @@ test('what is wrong with a file is said by its place', async () => {
     ['{\n  "match": {"pci": "1234:11e8"},\n  "notes": [1 2]\n}', /^wrong\.json:3:15: /],
     ['', /^wrong\.json:1:1: /],
     [[], /an object is expected/],
+    ['{\n  "regions": {"region0": "a", "region0": "b"}\n}', /^wrong\.json:2:31: "region0" is there already, at 2:15$/],
     [{ cautoins: [] }, /^cautoins: there is no such key; did you mean cautions\?$/],
     [{ match: { pci: '1234' } }, /^match\[0\]: pci: "1234" is no PCI id/],
     [
@@ -163,6 +165,29 @@ test('a broken profile is a warning where nobody named it, and an error where so
   await assert.rejects(openDevice('sim:edu', { profile: 'edo' }), (error: unknown) => {
     return error instanceof VfioError && error.details.hint === 'did you mean edu?';
   });
+});
+
+test('a profile that is named is used though it is for other devices, with what it is for and what this one is', async () => {
+  const other = write('other.json', {
+    match: [{ pci: '8086:10d3' }, { class: '0108??' }],
+    regions: { region0: 'ctrl' },
+  });
+  {
+    using device = await openDevice('sim:edu', { profile: other });
+    assert.equal(device.profile?.name, 'other');
+    assert.equal(device.findSpace('ctrl'), device.region(0));
+    assert.deepEqual(device.profileWarnings, [
+      'profile other is for pci 8086:10d3; or class 0108??, and this device is pci 1234:11e8:1af4:1100, class 00ff00: it is used all the same',
+    ]);
+    await useProfile(device, 'edu');
+    assert.deepEqual(device.profileWarnings, [], 'it is for this one');
+    await useProfile(device, write('any.json', { regions: { region0: 'x' } }));
+    assert.deepEqual(device.profileWarnings, [], 'it is for none by itself');
+  }
+  write('other.json', { match: { compatible: 'arm,pl011' } });
+  using device = await openDevice('sim:pl031');
+  await useProfile(device, other);
+  assert.deepEqual(device.profileWarnings, [], 'it has no node: nothing is known that would be otherwise');
 });
 
 test('what of a profile does not fit the device is left out and told', async () => {

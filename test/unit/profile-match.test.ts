@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exactness, fitting, type KnownProfile } from '../../src/vfio/profile/catalog.js';
 import type { DeviceIdentity } from '../../src/vfio/profile/identity.js';
-import { type Match, testOf } from '../../src/vfio/profile/match.js';
+import { isOther, type Match, testOf } from '../../src/vfio/profile/match.js';
 
 const nic: DeviceIdentity = {
   bus: 'pci',
@@ -122,4 +122,27 @@ test('a match that cannot be meant says what is wrong with it', () => {
     [{ name: '' }, /name: it is empty/],
   ];
   for (const [match, why] of wrong) assert.match(String(testOf(match)), why);
+});
+
+test('a device is another one than was meant only where that is known', () => {
+  const served: DeviceIdentity = { bus: 'pci', name: '/run/nic.sock', compatible: [] };
+  const unnamed: DeviceIdentity = { bus: 'platform', name: 'ARMH0061:00', compatible: [] };
+  const cases: [match: Match, identity: DeviceIdentity, other: boolean][] = [
+    [{ pci: '8086:10d3' }, nic, false],
+    [{ pci: '8086:10d4' }, nic, true],
+    [{ class: '01*' }, nic, true],
+    [{ compatible: 'arm,pl031' }, nic, true],
+    [{ pci: '8086:10d4' }, served, false],
+    [{ class: '01*', bus: 'pci' }, served, false],
+    [{ bus: 'platform' }, served, true],
+    [{ amba: '0x00041031' }, served, true],
+    [{ pci: '8086:10d3' }, clock, true],
+    [{ amba: '0x00041011' }, clock, true],
+    [{ compatible: 'arm,pl011' }, clock, true],
+    [{ compatible: 'arm,pl011' }, unnamed, false],
+    [{ name: 'ARMH0062:*' }, unnamed, true],
+  ];
+  for (const [match, identity, other] of cases) {
+    assert.equal(isOther(match, identity), other, `${JSON.stringify(match)} on ${identity.name}`);
+  }
 });

@@ -52,6 +52,27 @@ test('a mistake is met with its line and column', () => {
   }
 });
 
+test('a key that an object has twice is met with both of its places, in plain JSON and with comments', () => {
+  const cases: Readonly<Record<string, string>> = {
+    '{"a": 1,\n "a": 2}': '2:2: "a" is there already, at 1:2',
+    '{"a": {"b": [{"c": 1, "d": 2, "c": {}}]}}': '1:31: "c" is there already, at 1:15',
+    '{"a": 1, // "a": 2\n "b": "a", /* "b": */ "a" : 3,}': '2:23: "a" is there already, at 1:2',
+    '{"\\u0061": 1, "a": 2}': '1:15: "a" is there already, at 1:2',
+    '{"a\\"": 1, "a\\"": 2}': '1:12: "a\\"" is there already, at 1:2',
+    '{"__proto__": 1, "__proto__": 2}': '1:18: "__proto__" is there already, at 1:2',
+    '[{"a": 1}, {"": 1, "b": {"": 2}, "": 3}]': '1:34: "" is there already, at 1:13',
+  };
+  for (const [text, wanted] of Object.entries(cases)) {
+    assert.throws(
+      () => read(text),
+      (error) => error instanceof VfioError && error.details.why === `m.json:${wanted}`,
+      `${text} -> ${wanted}`,
+    );
+  }
+  const same = '{"a": "a", "b": {"a": ["a", {"a": 1}, {"a": 2}]}, "c": ":"}';
+  assert.deepEqual(read(same), JSON.parse(same));
+});
+
 test('no text takes long, and none does anything but give data or a failure', () => {
   const pieces = fc.constantFrom(...'{ } [ ] , : " "a" 1 0x // /* */ \n \\ null __proto__'.split(' '), ' ');
   fc.assert(

@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import type { AppliedProfile } from '../../vfio/profile/apply.js';
 import type { KnownProfile } from '../../vfio/profile/catalog.js';
 import type { ProfileDescription, RegisterSource } from '../../vfio/profile/description.js';
-import { type DeviceIdentity, identityOf, readIdentity } from '../../vfio/profile/identity.js';
+import { type DeviceIdentity, identityWithNode, readIdentity } from '../../vfio/profile/identity.js';
 import { identityText, matchText } from '../../vfio/profile/match-text.js';
 import { registersIn } from '../../vfio/registers/register-map.js';
 import type { Device } from '../../vfio/device.js';
@@ -15,14 +15,6 @@ import { UsageError } from '../usage-error.js';
 import { WholeFile } from '../whole-file.js';
 
 type Fields = FieldsView['fields'];
-
-/** What is known of the device without touching it: also by the node of the device tree that it was said to be (dt use). */
-async function identityHere(device: Device): Promise<DeviceIdentity> {
-  const identity = await identityOf(device);
-  if (identity.compatible.length > 0) return identity;
-  const { attachmentOf } = await import('../../vfio/devicetree/attach.js');
-  return { ...identity, compatible: attachmentOf(device)?.node.property('compatible')?.strings ?? [] };
-}
 
 /** A field for each line, the label before the first; none where there are no lines. */
 function lines(label: string, values: readonly string[]): Fields {
@@ -141,7 +133,7 @@ export const commands = [
     looks: true,
     examples: [{ line: 'profile', says: 'names, registers and cautions of this device', device: 'sim:sram' }],
     async run({ device }): Promise<View> {
-      const identity = await identityHere(device);
+      const identity = await identityWithNode(device);
       if (device.profile !== undefined) return inForce(device, device.profile, identity);
       const hints = identity.pci === undefined && identity.amba === undefined && identity.compatible.length === 0;
       return {
@@ -170,7 +162,7 @@ export const commands = [
     async run({ device }): Promise<View> {
       const { allProfiles, fitting } = await import('../../vfio/profile/catalog.js');
       const { profiles, problems } = await allProfiles();
-      const fit = device === undefined ? [] : fitting(profiles, await identityHere(device));
+      const fit = device === undefined ? [] : fitting(profiles, await identityWithNode(device));
       const stateOf = (known: KnownProfile): string => {
         if (device?.profile?.name === known.name && device.profile.file === known.file) return 'in force';
         return fit.includes(known) ? 'fits' : '';
@@ -259,7 +251,7 @@ export const commands = [
       }
       if (profile === undefined) {
         const { useFitting } = await import('../../vfio/profile/use.js');
-        await useFitting(device, flags.readIds ? readIdentity(device) : await identityHere(device));
+        await useFitting(device, flags.readIds ? readIdentity(device) : await identityWithNode(device));
         session.namesChanged();
       } else await session.useProfile(device, profile);
       const { profile: now, profileWarnings } = device;
@@ -295,7 +287,7 @@ export const commands = [
     async run(context, { arguments: { file: path }, flags }): Promise<View> {
       const { device } = context;
       const { skeletonOf, moduleText, jsonText } = await import('../../vfio/profile/skeleton.js');
-      const skeleton = skeletonOf(device, await identityHere(device));
+      const skeleton = skeletonOf(device, await identityWithNode(device));
       if (path === undefined)
         return { kind: 'text', lines: moduleText(skeleton).trimEnd().split('\n'), data: skeleton.description };
       const extension = extname(path);

@@ -49,7 +49,15 @@ export async function identityOf(device: Device, roots?: Roots): Promise<DeviceI
   return { bus: device.info.bus, name, compatible: [], ...(isModel(model) && identities[model]) };
 }
 
-/** The same by reading the device: five reads of a PCI device's config space, eight of an AMBA device's identification. */
+/** The same, and of a device without a `compatible` of its own that of the node of the device tree that it was said to be (dt use). */
+export async function identityWithNode(device: Device): Promise<DeviceIdentity> {
+  const identity = await identityOf(device);
+  if (identity.compatible.length > 0) return identity;
+  const { attachmentOf } = await import('../devicetree/attach.js');
+  return { ...identity, compatible: attachmentOf(device)?.node.property('compatible')?.strings ?? [] };
+}
+
+/** Identity by reading the device: five reads of a PCI device's config space, eight of an AMBA device's identification. */
 export function readIdentity(device: Device): DeviceIdentity {
   return identityByReading(device, (index, offset) => {
     const region = device.regions.find((one) => one.index === index);

@@ -70,6 +70,19 @@ export function testOf(match: Match): Test | string {
   };
 }
 
+/** Whether a device is known not to be what `match` means: of one that shows no ids, nodes or name, only that it is on another bus is. */
+export function isOther(match: Match, identity: DeviceIdentity): boolean {
+  const test = testOf(match);
+  if (typeof test === 'string' || test(identity) !== undefined) return false;
+  const { bus, pci, compatible, amba } = identity;
+  const hasIds = bus === 'pci' || bus === 'cdx';
+  if (match.bus !== undefined && match.bus !== bus) return true;
+  if (match.pci !== undefined || match.class !== undefined) return pci !== undefined || !hasIds;
+  if (match.amba !== undefined && (amba !== undefined || bus !== 'amba')) return true;
+  if (match.compatible !== undefined && (compatible.length > 0 || hasIds)) return true;
+  return match.name !== undefined;
+}
+
 function pciTest(text: string): Test | string {
   const parts = text.toLowerCase().split(':');
   if ((parts.length !== 2 && parts.length !== 4) || !parts.every((part) => digits.test(part))) {

@@ -1,21 +1,31 @@
 import { createRequire } from 'node:module';
 import type { findNodeAtLocation, parse, ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { VfioError } from '../errors.js';
+import { repeatedKey } from './repeated-key.js';
 
 /**
  * What is in JSON that a person wrote: comments (// and between slashes and stars) and commas behind the last element are passed over. Throws
- * VfioError with the line and column of what is wrong. `operation` is what is being done: 'read uart.json'.
+ * VfioError with the line and column of what is wrong, a key that an object has twice among that. `operation` is what is being done:
+ * 'read uart.json'.
  */
 export function dataOf(given: string, operation: string, file: string): unknown {
   const text = given.replace(/^\uFEFF/, '');
+  const failure = (at: number, { why, hint }: Mistake): VfioError =>
+    new VfioError({ kind: 'unsupported', operation, why: `${file}:${lineAndColumn(text, at)}: ${why}`, hint });
+  const data = plain(text) ?? commented(text, failure);
+  const repeated = repeatedKey(text);
+  if (repeated === undefined) return data;
+  const key = JSON.stringify(repeated.key.slice(0, 40));
+  const hint = 'only the last would count: keep one of them, or name one of them otherwise';
+  throw failure(repeated.at, { why: `${key} is there already, at ${lineAndColumn(text, repeated.first)}`, hint });
+}
+
+/** What JSON.parse makes of it; undefined where it is no plain JSON. */
+function plain(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return commented(
-      text,
-      (at, { why, hint }) =>
-        new VfioError({ kind: 'unsupported', operation, why: `${file}:${lineAndColumn(text, at)}: ${why}`, hint }),
-    );
+    return undefined;
   }
 }
 
