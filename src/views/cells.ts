@@ -10,9 +10,10 @@ const linesAtOnce = 256;
 /** Ranges of one fault that are listed on a screen; where nothing is cut all are. */
 const rangesShown = 6;
 
-/** Marks of a cell that has no value. */
+/** Marks of a cell that has no value, and of one that was found. */
 const FAULTED = 1;
 const SKIPPED = 2;
+const FOUND = 3;
 
 /** Consecutive cells as values (peek) or bytes (dump), and below them each reason why some could not be read, or were not. */
 export function* renderCells(view: CellsView, columns: number): Generator<Line> {
@@ -41,15 +42,17 @@ function* words(view: CellsView, columns: number, marks: Uint8Array | undefined,
     for (let cell = first; cell < end; cell++) {
       const mark = marks?.[cell] ?? 0;
       const wanted = roleOf(mark);
-      if (wanted !== role && run !== '') {
-        spans.push({ text: run, role });
+      if (wanted !== role) {
+        if (run !== '') spans.push({ text: run, role });
         run = '';
+        // The blank between two cells is no part of what is marked.
+        if (wanted !== 'value') spans.push({ text: ' ', role: 'value' });
       }
+      if (wanted === role || wanted === 'value') run += ' ';
       role = wanted;
-      run +=
-        mark === 0
-          ? ` ${cellDigits(view.bytes, cell * bytesPerCell, bytesPerCell)}`
-          : ` ${signOf(mark).repeat(bytesPerCell * 2)}`;
+      run += isKnown(mark)
+        ? cellDigits(view.bytes, cell * bytesPerCell, bytesPerCell)
+        : signOf(mark).repeat(bytesPerCell * 2);
     }
     spans.push({ text: run, role });
     yield spans;
@@ -57,7 +60,11 @@ function* words(view: CellsView, columns: number, marks: Uint8Array | undefined,
 }
 
 function roleOf(mark: number): Role {
-  return mark === FAULTED ? 'fault' : mark === SKIPPED ? 'warning' : 'value';
+  return mark === FAULTED ? 'fault' : mark === SKIPPED ? 'warning' : mark === FOUND ? 'changed' : 'value';
+}
+
+function isKnown(mark: number): boolean {
+  return mark === 0 || mark === FOUND;
 }
 
 /** What stands for a digit that is not known. */
@@ -124,15 +131,15 @@ function dumpLine(label: string, hex: string, characters: string, perLine: numbe
     let text = '';
     for (let index = 0; index < characters.length; index++) {
       if (index > 0 && bad[index] !== bad[index - 1]) {
-        spans.push({ text, role: roleOf(bad[index - 1] ?? 0) });
+        spans.push(...runSpans(text, bad[index - 1]));
         text = '';
       }
       const mark = bad[index] ?? 0;
-      text += mark === 0 ? hex.slice(index * 3, index * 3 + 3) : `${signOf(mark).repeat(2)} `;
+      text += isKnown(mark) ? hex.slice(index * 3, index * 3 + 3) : `${signOf(mark).repeat(2)} `;
       if (index === 7 && perLine > 8) text += ' ';
     }
-    spans.push({ text, role: roleOf(bad[characters.length - 1] ?? 0) });
-    characters = Array.from(characters, (character, index) => (bad[index] === 0 ? character : '.')).join('');
+    spans.push(...runSpans(text, bad[characters.length - 1]));
+    characters = Array.from(characters, (character, index) => (isKnown(bad[index] ?? 0) ? character : '.')).join('');
   } else {
     const middle = perLine > 8 && characters.length > 7 ? `${hex.slice(0, 24)} ${hex.slice(24)}` : hex;
     spans.push({ text: middle, role: 'value' });
@@ -141,6 +148,15 @@ function dumpLine(label: string, hex: string, characters: string, perLine: numbe
   const padding = ' '.repeat(missing * 3 + 1 + (perLine > 8 && characters.length < 8 ? 1 : 0));
   spans.push({ text: `${padding}|${characters}|`, role: 'dim' });
   return spans;
+}
+
+/** A run of bytes with one mark, of which the blanks behind it are no part. */
+function runSpans(text: string, mark = 0): Span[] {
+  const digits = text.trimEnd();
+  return [
+    { text: digits, role: roleOf(mark) },
+    { text: ' '.repeat(text.length - digits.length), role: 'plain' },
+  ];
 }
 
 /** The bytes with zeros for cells that have no value, and the mark of each byte. */
@@ -153,8 +169,10 @@ function maskedBytes(
   if (marks === undefined) return { bytes, bad: undefined };
   const masked = Uint8Array.from(bytes);
   const bad = new Uint8Array(bytes.length);
+  const { first, end } = foundBytes(view);
+  bad.fill(FOUND, first, end);
   for (const [cell, mark] of marks.entries()) {
-    if (mark === 0) continue;
+    if (isKnown(mark)) continue;
     masked.fill(0, cell * bytesPerCell, (cell + 1) * bytesPerCell);
     bad.fill(mark, cell * bytesPerCell, (cell + 1) * bytesPerCell);
   }
@@ -186,12 +204,23 @@ function labels(view: CellsView): Label {
 }
 
 /** The mark of each cell: 0 where it has a value. */
-function marksOf({ count, faults, skipped = [] }: CellsView): Uint8Array | undefined {
-  if (faults.length === 0 && skipped.length === 0) return undefined;
+function marksOf(view: CellsView): Uint8Array | undefined {
+  const { count, faults, skipped = [], width } = view;
+  const { first, end } = foundBytes(view);
+  if (faults.length === 0 && skipped.length === 0 && first === end) return undefined;
   const marks = new Uint8Array(count);
+  marks.fill(FOUND, first / (width >> 3), Math.ceil(end / (width >> 3)));
   for (const skip of skipped) marks.fill(SKIPPED, skip.index, skip.index + skip.count);
   for (const fault of faults) marks[fault.index] = FAULTED;
   return marks;
+}
+
+/** The view's bytes, [first, end), that are marked as found. */
+function foundBytes({ found, offset, count, width }: CellsView): { first: number; end: number } {
+  if (found === undefined || typeof offset === 'bigint') return { first: 0, end: 0 };
+  const most = count * (width >> 3);
+  const within = (at: number): number => Math.max(0, Math.min(most, at - offset));
+  return { first: within(found.offset), end: within(found.offset + found.bytes) };
 }
 
 /** 'unreadable region0 0x104..0x10c, 0x110..0x114: SIGBUS: ...': each reason once, with half-open ranges of offsets. */

@@ -95,6 +95,8 @@ export interface CellsView {
   readonly name?: string;
   /** A window whose rows stay where they are: no `*` for lines like the one above, and no end below. */
   readonly window?: boolean;
+  /** What was sought and found here, to be marked: bytes from an offset of the space on. */
+  readonly found?: { readonly offset: number; readonly bytes: number };
 }
 
 /** One value read: `peek` of one cell, the hot path of scripts; or the last of those that `wait` has read. */

@@ -1,6 +1,6 @@
 import { between, type Skip } from '../../vfio/registers/read-around.js';
 import type { Space } from '../../vfio/space.js';
-import { bytesOf, maxOf, type Width } from '../../vfio/width.js';
+import { bytesOf, type Width } from '../../vfio/width.js';
 import type { View } from '../../views/view.js';
 import {
   bytesIn,
@@ -18,11 +18,9 @@ import type { Span } from '../arguments.js';
 import {
   type CellsRead,
   cellsView,
-  chunks,
   force,
   readCells,
   reasonOf,
-  runsRead,
   skippedLines,
   wordWithWidth,
   writeCells,
@@ -30,6 +28,7 @@ import {
 import { jsShape, jsSpace } from '../access-js.js';
 import { defineCommand } from '../command.js';
 import { checkComparable, checkFits } from '../fit.js';
+import { cellAt, type Found, search, type Sought } from '../search.js';
 import { UsageError } from '../usage-error.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
@@ -52,48 +51,12 @@ function repeated(word: bigint, width: Width, count: number): Uint8Array {
   return Buffer.alloc(count * bytesOf(width), cell.subarray(0, bytesOf(width)));
 }
 
-/** A cell of packed bytes as a bigint. */
-function cellAt(bytes: Uint8Array, width: Width, index: number): bigint {
-  let word = 0n;
-  for (let byte = bytesOf(width) - 1; byte >= 0; byte -= 1)
-    word = (word << 8n) | BigInt(bytes[index * bytesOf(width) + byte] ?? 0);
-  return word;
-}
-
 /** For each cell that could not be read, why. */
 function reasonsOf(read: CellsRead): Map<number, string> {
   const reasons = new Map<number, string>();
   for (const { index, count, error } of read.faults)
     for (let nth = 0; nth < count; nth += 1) reasons.set(index + nth, reasonOf(error));
   return reasons;
-}
-
-/**
- * Looks for characters in the cells that could be read, block after block: a place that reaches from one cell into the next is found, one that
- * reaches into a cell that could not be read is not.
- */
-class TextSearch {
-  readonly #needle: Buffer;
-  readonly #hit: (offset: number) => void;
-  /** The end of what was looked at, from `#at` on. */
-  #tail = Buffer.alloc(0);
-  #at = 0;
-
-  constructor(needle: Buffer, hit: (offset: number) => void) {
-    this.#needle = needle;
-    this.#hit = hit;
-  }
-
-  /** Looks at `bytes`, which are from `offset` on. */
-  next(offset: number, bytes: Uint8Array): void {
-    const joins = this.#at + this.#tail.length === offset;
-    const start = joins ? this.#at : offset;
-    const all = joins ? Buffer.concat([this.#tail, bytes]) : Buffer.from(bytes);
-    for (let at = all.indexOf(this.#needle); at >= 0; at = all.indexOf(this.#needle, at + 1)) this.#hit(start + at);
-    const kept = Math.min(all.length, this.#needle.length - 1);
-    this.#tail = all.subarray(all.length - kept);
-    this.#at = start + all.length - kept;
-  }
 }
 
 export const commands = [
@@ -214,30 +177,16 @@ export const commands = [
       let found = 0;
       let unread = 0;
       const skipped: Skip[] = [];
-      const hit = (offset: number, cell: string): void => {
+      const sought: Sought = wanted ?? { bytes: Buffer.from(flags.text ?? '') };
+      const quoted = JSON.stringify(flags.text);
+      const show = (cell: bigint): string => `0x${cell.toString(16).padStart(bytesOf(piece.width) * 2, '0')}`;
+      const hit = ({ offset, cell }: Found): void => {
         found += 1;
-        if (hits.length < flags.limit) hits.push({ offset, cell });
+        if (hits.length < flags.limit) hits.push({ offset, cell: cell === undefined ? quoted : show(cell) });
       };
-      const shape = wholeCells(piece);
-      const step = bytesOf(piece.width);
-      const search =
-        flags.text === undefined
-          ? undefined
-          : new TextSearch(Buffer.from(flags.text), (at) => hit(at, JSON.stringify(flags.text)));
-      for await (const { done, block, count } of chunks(context, piece.space, shape, flags)) {
+      for await (const { block } of search(context, piece.space, wholeCells(piece), flags, sought, hit)) {
         for (const fault of block.faults) unread += fault.count;
         skipped.push(...block.skipped);
-        const start = shape.offset + done * step;
-        for (const { from, until } of runsRead(block, count)) {
-          search?.next(start + from * step, block.bytes.subarray(from * step, until * step));
-          if (!wanted) continue;
-          const mask = wanted.mask ?? maxOf(piece.width);
-          for (let index = from; index < until; index += 1) {
-            const word = cellAt(block.bytes, piece.width, index);
-            if ((word & mask) === wanted.value)
-              hit(start + index * step, `0x${word.toString(16).padStart(step * 2, '0')}`);
-          }
-        }
       }
       const rows = hits.map(({ offset, cell }) => ({ at: `${piece.space.name}+0x${offset.toString(16)}`, cell }));
       const notes = [

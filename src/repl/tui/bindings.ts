@@ -135,7 +135,13 @@ export const bindings: readonly Binding[] = [
     disabled: noDevice,
     run: (d) => d.exportLog(),
   },
-  { keys: ['/'], where: 'panes', says: 'search in this pane', short: 'search', run: (d) => d.askSearch() },
+  {
+    keys: ['/'],
+    where: 'panes',
+    says: 'search in this pane; in the memory pane through its whole space',
+    short: 'search',
+    run: (d) => d.askSearch(),
+  },
   {
     keys: ['n'],
     where: 'panes',
@@ -143,6 +149,7 @@ export const bindings: readonly Binding[] = [
     disabled: (d) => (d.pane.sought === undefined ? 'nothing is sought; / begins a search' : undefined),
     run: (d) => d.searchOn(),
   },
+  { keys: ['escape'], label: 'Esc', where: 'panes', says: 'stop the search that runs', run: (d) => d.stopSearch() },
   { keys: ['y'], where: 'panes', says: 'copy the pane, by the terminal (OSC 52)', short: 'copy', run: (d) => d.copy() },
   { keys: ['C-l'], label: 'Ctrl-L', where: 'everywhere', says: 'draw the screen anew', run: (d) => d.repaint() },
   { keys: ['C-z'], label: 'Ctrl-Z', where: 'everywhere', says: 'stop; fg comes back', run: (d) => d.suspend() },

@@ -7,15 +7,15 @@ import { insideOf } from '../../views/tui/frame.js';
 import { layOut, type Layout, type Rect } from '../../views/tui/layout.js';
 import type { Key, MouseEvent } from '../../views/tui/key-reader.js';
 import { Screen, type ScreenOptions } from '../../views/tui/screen.js';
+import { location } from '../arguments.js';
 import { Prompt } from '../repl.js';
 import type { Session } from '../session.js';
 import { type Binding, bindings, labelOf } from './bindings.js';
 import { editIn } from './edit.js';
 import { InterruptsPane } from './interrupts-pane.js';
 import { JobControl } from './job-control.js';
-import { keyHelp, keyLine } from './key-help.js';
+import { keyHelp, keyLine, whyNothing } from './key-help.js';
 import { liveWork } from './live-work.js';
-import { locate } from './locate.js';
 import { MemoryPane } from './memory-pane.js';
 import type { Pane } from './pane.js';
 import { PaneSet, type PaneSetHost } from './pane-set.js';
@@ -26,6 +26,7 @@ import { PromptPane } from './prompt-pane.js';
 import { Questions } from './questions.js';
 import { RegistersPane } from './registers-pane.js';
 import { StatusLine } from './status-line.js';
+import { typedArgument } from './typed-argument.js';
 
 /** Milliseconds between two pictures at the least. */
 const FRAME_MS = 20;
@@ -103,7 +104,7 @@ export class Dashboard implements PaneSetHost {
     this.#status = new StatusLine(session, this.#set.names, () => this.redraw());
     this.output = new PaneOutput(this.#prompt.output, {
       told: (text) => this.#status.tell(text),
-      progress: (text) => this.#status.progress(text),
+      progress: (text) => this.progress(text),
     });
   }
 
@@ -153,6 +154,10 @@ export class Dashboard implements PaneSetHost {
     this.recent = this.recent.filter((each) => each !== id);
     if (this.#focus === id) this.#focusOn(this.#prompt.id);
     this.redraw();
+  }
+
+  progress(text: string | undefined): void {
+    this.#status.progress(text);
   }
 
   isVisible(pane: Pane): boolean {
@@ -288,12 +293,19 @@ export class Dashboard implements PaneSetHost {
     }
     if (binding === undefined) {
       if (text) this.#prompt.type(key.sequence);
-      else if (key.name === 'C-c') this.session.interrupt();
+      else if (key.name === 'C-c') this.#interrupt();
+      else this.#status.tell(whyNothing(key.name));
       return;
     }
     const reason = binding.disabled?.(this);
     if (reason === undefined) void this.#guarded(() => binding.run(this, key.name));
     else this.#status.tell(`${labelOf(binding)}: ${reason}`);
+  }
+
+  /** Ends what runs: the command, and the search of this pane. */
+  #interrupt(): void {
+    const stopped = this.pane.stopSearch();
+    if (!this.session.interrupt() && !stopped) this.#status.tell('nothing runs that Ctrl-C could stop; q leaves');
   }
 
   /** A key of this kind of pane is meant before one of every pane's. */
@@ -345,7 +357,7 @@ export class Dashboard implements PaneSetHost {
     const { pane } = this;
     if (!(pane instanceof MemoryPane)) return;
     this.#questions.ask('go to: region0 0x100, ring 0x40, CTRL', pane.place, (text) => {
-      pane.goTo(locate(this.session, text));
+      pane.goTo(typedArgument(location('a place'), text, this.session));
       return undefined;
     });
   }
@@ -400,13 +412,25 @@ export class Dashboard implements PaneSetHost {
 
   askSearch(): void {
     const { pane } = this;
-    this.#questions.ask(`search in ${pane.title}`, pane.sought ?? '', (text) =>
-      pane.search(text) ? undefined : pane.missing(text),
-    );
+    this.#questions.ask(pane.searchTitle, pane.sought ?? '', (text) => {
+      const answer = pane.search(text);
+      if (!(answer instanceof Promise)) return answer;
+      void this.#guarded(() => this.#tellOf(answer));
+      return undefined;
+    });
   }
 
-  searchOn(): void {
-    if (!this.pane.searchNext()) this.#status.tell(this.pane.missing(this.pane.sought ?? ''));
+  searchOn(): Promise<void> {
+    return this.#tellOf(this.pane.searchNext());
+  }
+
+  async #tellOf(answer: string | undefined | Promise<string | undefined>): Promise<void> {
+    const text = await answer;
+    if (text !== undefined) this.#status.tell(text);
+  }
+
+  stopSearch(): void {
+    if (!this.pane.stopSearch()) this.#status.tell('Esc stops a search, and none runs; q leaves');
   }
 
   /** By the terminal itself: over ssh it is the user's own clipboard. Source: xterm's control sequences, OSC 52. */

@@ -49,6 +49,13 @@ export function keyHelp(dashboard: Dashboard): Line[] {
   return lines;
 }
 
+/** Why a key without a binding here does nothing: it has one elsewhere, or none at all. */
+export function whyNothing(name: string): string {
+  const elsewhere = bindings.filter(({ keys }) => keys.includes(name));
+  if (elsewhere.length === 0) return 'that key does nothing; ? shows those that do';
+  return elsewhere.map((binding) => `${labelOf(binding)} works ${places[binding.where]}: ${binding.says}`).join('; ');
+}
+
 /** How keys are written that are no letters. */
 const written: Readonly<Record<string, string>> = { space: 'Space', return: 'Enter', f11: 'F11', 'S-g': 'G' };
 

@@ -79,7 +79,7 @@ export class PaneSet implements PaneBoard {
       case 'registers':
         return new RegistersPane(this.#host, session, this.names, spec.every);
       case 'memory':
-        return new MemoryPane(this.#host, session, look, spec.every);
+        return new MemoryPane(this.#host, session, this.names, spec.every);
       case 'interrupts':
         return new InterruptsPane(this.#host, session, spec.every);
       case 'iommu':

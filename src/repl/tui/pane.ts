@@ -12,6 +12,8 @@ export type Lines = Pick<readonly Line[], 'length' | 'slice' | 'at'>;
 export interface PaneHost {
   /** Something of the pane is to be seen that was not: the screen is drawn soon, in `patience` ms where more of the like is to come. */
   redraw(patience?: number): void;
+  /** How far is what takes long, for the status line; undefined when it is done. */
+  progress(text: string | undefined): void;
 }
 
 /**
@@ -107,17 +109,30 @@ export abstract class Pane {
     this.scroll(end === 'first' ? -Infinity : this.#body.length);
   }
 
-  /** Marks `text` wherever it stands and goes to the next line that has it. False where none has. */
-  search(text: string | undefined): boolean {
-    this.#sought = text === '' ? undefined : text?.toLowerCase();
+  /** What the question for a search says of what can be typed. */
+  get searchTitle(): string {
+    return `search in ${this.title}`;
+  }
+
+  /**
+   * Marks `text` wherever it stands and goes to the next line that has it; nothing is sought where it is empty.
+   * @returns what is to be said of it, that it is not there for instance; a promise where that takes its time. Throws UsageError where `text` cannot
+   * be sought.
+   */
+  search(text: string): string | undefined | Promise<string | undefined> {
+    this.#sought = text === '' ? undefined : text.toLowerCase();
     this.#found = this.#top - 1;
-    return this.#sought === undefined || this.searchNext();
+    return this.#sought === undefined ? undefined : this.searchNext();
   }
 
   /** Goes to the next line with what is sought, behind the one that was found; from the beginning again where there is none. */
-  searchNext(): boolean {
-    const sought = this.#sought;
-    if (sought === undefined) return false;
+  searchNext(): string | undefined | Promise<string | undefined> {
+    const sought = this.sought ?? '';
+    return this.findNext(sought) ? undefined : `"${sought}" is not there`;
+  }
+
+  /** Brings the next place that has `sought` into sight. False where none has it. */
+  protected findNext(sought: string): boolean {
     const { length } = this.#body;
     for (let step = 1; step <= length; step += 1) {
       const at = (this.#found + step + length) % length;
@@ -131,9 +146,9 @@ export abstract class Pane {
     return false;
   }
 
-  /** Says that `text` was not found. */
-  missing(text: string): string {
-    return `"${text}" is not there`;
+  /** Ends a search that takes its time. False where there is none. */
+  stopSearch(): boolean {
+    return false;
   }
 
   get sought(): string | undefined {

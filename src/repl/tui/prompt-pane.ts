@@ -53,9 +53,8 @@ export class PromptPane extends Pane {
     return this.#terminal.history.join('\n');
   }
 
-  override searchNext(): boolean {
-    const { sought } = this;
-    return sought !== undefined && this.#terminal.searchBack(sought);
+  protected override findNext(sought: string): boolean {
+    return this.#terminal.searchBack(sought);
   }
 
   override close(): void {

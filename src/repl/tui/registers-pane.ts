@@ -196,9 +196,7 @@ export class RegistersPane extends Pane {
   }
 
   /** Chooses the next register or block whose row or path has it, and opens the blocks around it. */
-  override searchNext(): boolean {
-    const { sought } = this;
-    if (sought === undefined) return false;
+  protected override findNext(sought: string): boolean {
     const rows = this.#tree.everything;
     const from = rows.findIndex(({ node }) => node === this.#row?.node) + 1;
     const found = [...rows.slice(from), ...rows.slice(0, from)].find((row) =>
