@@ -10,7 +10,7 @@ export {
 } from './arguments/assignment.js';
 export { type Location, location, space } from './arguments/location.js';
 export { type DescribedLocation, parseRegister, register } from './arguments/register.js';
-export { type Registers, describedRegister, registers } from './arguments/registers.js';
+export { type Registers, describedRegister, registers, registersAmong } from './arguments/registers.js';
 export { shown } from './arguments/shown.js';
 export { type MaskedValue, duration, integer, maskedValue, offsetRange, value } from './arguments/numbers.js';
 export {

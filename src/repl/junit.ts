@@ -1,3 +1,4 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Check } from './check.js';
 import { ExpectationError } from './usage-error.js';
 
@@ -31,6 +32,22 @@ export function junitHead({ name, started, properties, ...totals }: Suite): stri
     `  <testsuite${attributes({ name })}${counts}${attributes({ timestamp })}>\n`,
     ...(shown.length === 0 ? [] : ['    <properties>\n', ...shown, '    </properties>\n']),
   ].join('');
+}
+
+/** Whether `path` is a report such as `junitHead` begins. */
+export function isJunit(path: string): boolean {
+  const start = Buffer.alloc(256);
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      if (fstatSync(fd).isFile()) readSync(fd, start);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // What cannot be read is told by who writes to it.
+  }
+  return /^\s*<(?:\?xml[^>]*>\s*<)?testsuite/.test(start.toString('utf8'));
 }
 
 export const junitTail = '  </testsuite>\n</testsuites>\n';

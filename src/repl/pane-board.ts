@@ -15,8 +15,8 @@ export interface PaneBoard {
   addPane(line: string, every: number | undefined, name: string | undefined): Promise<string>;
   /** Takes the pane of that name away. Throws UsageError where there is none. */
   removePane(name: string): void;
-  /** @returns the file that the arrangement was saved in. */
-  saveLayout(name: string): string;
+  /** Throws VfioError where one of that name is there that is not to be replaced. @returns the file that the arrangement was saved in. */
+  saveLayout(name: string, replaces: boolean): string;
   loadLayout(name: string): Promise<void>;
   readonly savedLayouts: readonly string[];
 }

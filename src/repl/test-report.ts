@@ -5,7 +5,8 @@ import { plain } from '../views/sinks/plain.js';
 import type { View } from '../views/view.js';
 import type { Check, CheckSink } from './check.js';
 import { Interrupted } from './interrupted.js';
-import { junitCase, junitError, junitHead, junitTail } from './junit.js';
+import { isJunit, junitCase, junitError, junitHead, junitTail } from './junit.js';
+import { refuseLoss } from './kept-file.js';
 import type { Output } from './output.js';
 import type { Session } from './session.js';
 import { Spill } from './spill.js';
@@ -101,7 +102,11 @@ export class TestReport implements CheckSink {
     body: (report: TestReport) => Promise<void>,
   ): Promise<void> {
     // Said before anything is done, and not after it.
-    if (request.junit !== undefined) await (await WholeFile.create(request.junit)).discard();
+    if (request.junit !== undefined) {
+      // The report of the run before makes room for that of this one; nothing else does.
+      refuseLoss(request.junit, isJunit(request.junit), 'name another file for the report, or take that one away');
+      await (await WholeFile.create(request.junit, true)).discard();
+    }
     const report = new TestReport(session, request);
     try {
       try {
@@ -160,7 +165,7 @@ export class TestReport implements CheckSink {
     await this.#saying;
     if (junit === undefined || this.#cases === undefined) return;
     const { device } = this.#session;
-    const file = await WholeFile.create(junit);
+    const file = await WholeFile.create(junit, true);
     try {
       const totals = {
         tests: this.#points + this.#errors,

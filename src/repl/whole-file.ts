@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { VfioError } from '../vfio/errors.js';
 import { fileError } from './file-error.js';
+import { refuseLoss } from './kept-file.js';
 
 const { O_CREAT, O_EXCL, O_NONBLOCK, O_WRONLY, W_OK } = constants;
 
@@ -14,16 +16,27 @@ export class WholeFile {
   readonly #handle: FileHandle;
   /** Where it is until it is whole, and where it goes then. */
   readonly #move: { readonly from: string; readonly to: string } | undefined;
+  readonly #replaces: boolean;
 
-  private constructor(path: string, handle: FileHandle, move?: { readonly from: string; readonly to: string }) {
+  private constructor(
+    path: string,
+    handle: FileHandle,
+    replaces: boolean,
+    move?: { readonly from: string; readonly to: string },
+  ) {
     this.path = path;
     this.#handle = handle;
+    this.#replaces = replaces;
     this.#move = move;
   }
 
-  /** Rejects with VfioError where nothing can be written there; a pipe that nobody reads is such a place. */
-  static async create(path: string): Promise<WholeFile> {
+  /**
+   * Rejects with VfioError where nothing can be written there (a pipe that nobody reads is such a place), and where a file would be lost that
+   * is not to be replaced.
+   */
+  static async create(path: string, replaces: boolean): Promise<WholeFile> {
     try {
+      refuseLoss(path, replaces);
       const there = await stat(path).catch((error: unknown) => {
         if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
         throw error;
@@ -34,12 +47,13 @@ export class WholeFile {
         if (there !== undefined) await access(to, W_OK);
         const from = `${to}.${randomBytes(4).toString('hex')}.part`;
         const handle = await open(from, O_WRONLY | O_CREAT | O_EXCL, there === undefined ? 0o666 : there.mode & 0o777);
-        return new WholeFile(path, handle, { from, to });
+        return new WholeFile(path, handle, replaces, { from, to });
       }
       // Without a reader the open of a pipe would wait for ever, in a thread that keeps the process from ending.
       if (there.isFIFO()) await (await open(path, O_WRONLY | O_NONBLOCK)).close();
-      return new WholeFile(path, await open(path, O_WRONLY));
+      return new WholeFile(path, await open(path, O_WRONLY), replaces);
     } catch (error) {
+      if (error instanceof VfioError) throw error;
       throw fileError('write', path, error);
     }
   }
@@ -50,12 +64,17 @@ export class WholeFile {
     });
   }
 
-  /** All of it is there. */
+  /** All of it is there: on the disk, too, as what is done next may hang the machine. */
   async commit(): Promise<void> {
     try {
+      if (this.#move) await this.#handle.sync();
       await this.#handle.close();
-      if (this.#move) await rename(this.#move.from, this.#move.to);
+      if (this.#move === undefined) return;
+      // Somebody else may have written it in the meantime.
+      refuseLoss(this.#move.to, this.#replaces);
+      await rename(this.#move.from, this.#move.to);
     } catch (error) {
+      if (error instanceof VfioError) throw error;
       throw fileError('write', this.path, error);
     }
   }

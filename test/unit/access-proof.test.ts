@@ -115,7 +115,7 @@ test('looking makes no access: Tab, help, decode, lists, dry runs, JavaScript th
 
 /** Registers of region1 that may be read in passing and that the device counts reads of. */
 const HARMLESS = 21;
-const kept = `snapshot ${folder}/kept.json region1 --registers`;
+const kept = `snapshot ${folder}/kept.json region1 --registers --replace`;
 
 /** What a line reads and writes of region1, as the device counts it; and what comes before it. */
 const costs: Readonly<Record<string, readonly [reads: number, writes: number, before?: string]>> = {

@@ -187,7 +187,7 @@ test('a dry run says what would be read and written, and does neither', async (t
   assert.deepEqual(readdirSync(folder).includes(path), false);
 });
 
-test('a file that is there stays, unless --force says otherwise; where nothing can be written, nothing is read', async (t) => {
+test('a file that is there stays, unless --replace says otherwise; where nothing can be written, nothing is read', async (t) => {
   const { session, run } = await bench(t, 'sim:edu');
   const path = newFile();
   writeFileSync(path, 'work');
@@ -197,7 +197,7 @@ test('a file that is there stays, unless --force says otherwise; where nothing c
   await assert.rejects(run(`report ${folder}/none/x.md`), /there is no such file or folder/);
   assert.equal(readFileSync(path, 'utf8'), 'work');
   assert.deepEqual(reads(session.requireDevice().journal.entries(from)), []);
-  await run(`report ${path} --force; report /dev/null`);
+  await run(`report ${path} --replace; report /dev/null`);
   assert.match(readFileSync(path, 'utf8'), /^# vfiodbg report\n/);
 });
 

@@ -77,7 +77,7 @@ test('a file is written once, under the name that the commands in it use', async
   assert.match(source, /^\/dts-v1\/;\n\/plugin\/;\n/);
   assert.match(source, /\n\t\t\trtc: rtc@9010000 \{\n/);
   await assert.rejects(type(line), /which may hold work/);
-  await type(`${line} --force`);
+  await type(`${line} --replace`);
   assert.equal(readFileSync(path, 'utf8'), source);
 });
 

@@ -19,9 +19,10 @@ after(() => rmSync(folder, { recursive: true }));
 const registry = new Registry(commandModules);
 const commands = await registry.loadAll();
 
-/** The line with the files of /tmp in the folder of this run. */
-function here(line: string): string {
-  return line.replaceAll('/tmp/', `${folder}/`);
+/** Makes lines have the files of /tmp in a folder of one example: no other's file is in its way. */
+function elsewhere(): (line: string) => string {
+  const own = mkdtempSync(join(folder, 'example-'));
+  return (line) => line.replaceAll('/tmp/', `${own}/`);
 }
 
 for (const command of commands) {
@@ -32,6 +33,7 @@ for (const command of commands) {
       async () => {
         const output = new KeptOutput();
         const session = new Session(registry, output);
+        const here = elsewhere();
         try {
           if (device !== undefined) await session.open(device);
           for (const each of [...(before ?? []), line]) await session.execute(here(each), { prefixes: false });

@@ -146,7 +146,7 @@ test('a file behind a link is replaced and the link stays; its rights stay; noth
   mkdirSync(join(folder, 'kept'));
   writeFileSync(target, 'old', { mode: 0o600 });
   symlinkSync(target, link);
-  await shown(`save region0 0..16 ${link}`);
+  await shown(`save region0 0..16 ${link} --replace`);
   assert.ok(lstatSync(link).isSymbolicLink());
   assert.equal(readFileSync(target).length, 16);
   assert.equal(statSync(target).mode & 0o777, 0o600);

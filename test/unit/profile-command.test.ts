@@ -108,7 +108,7 @@ test('profile new writes a profile that can be loaded and fits the device again'
         assert.match(await table.type(`profile new ${path}`), /puts it in force/);
         await assert.rejects(table.type(`profile new ${path}`), /which may hold work/);
         writeFileSync(path, `${readFileSync(path, 'utf8')} `);
-        await table.type(`profile new ${path} --force`);
+        await table.type(`profile new ${path} --replace`);
         assert.ok(!readFileSync(path, 'utf8').endsWith(' '));
       }
       using again = await openDevice(device);

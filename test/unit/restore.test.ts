@@ -59,7 +59,7 @@ test('whatever was there comes back, by one write for each register that differs
     fc.asyncProperty(values, values, fc.array(fc.nat(stored.length - 1)), async (before, then, kept) => {
       put(before);
       const wanted = got();
-      await run(`snapshot ${file} region1`);
+      await run(`snapshot ${file} region1 --replace`);
       put(then.map((value, nth) => (kept.includes(nth) ? (before[nth] ?? 0n) : value)));
       bank.write32(0x0c, bank.read32(0x0c) & ~0x20);
       const differing = got().filter((value, nth) => value !== wanted[nth]).length;
@@ -88,7 +88,7 @@ test('whatever was there comes back, by one write for each register that differs
 
 test('what a write acts on, and what can only be written, stays, with the reason', async (t) => {
   const { run, output } = await sramBench(t);
-  await run(`snapshot ${file} region1; poke RW 7`);
+  await run(`snapshot ${file} region1 --replace; poke RW 7`);
   output.take();
   await run(`restore ${file}`);
   const text = output.take();
@@ -114,7 +114,7 @@ test('bits that ones clear are written as zeros, and what only shows is not give
   const { session, output } = made;
   const region = session.device?.region(0) ?? assert.fail();
   region.write32(0, 0x121);
-  await session.execute(`snapshot ${file}`, script);
+  await session.execute(`snapshot ${file} --replace`, script);
   region.write32(0, 0x150);
   taken(made);
   output.take();
@@ -133,7 +133,7 @@ test('registers are written in the order of the profile, those alone, and others
   const profile = join(folder, 'unit.json');
   writeFileSync(profile, JSON.stringify({ name: 'unit', restore: ['C', 'region0.A'] }));
   await session.useProfile(device, profile);
-  await session.execute(`snapshot ${file}; fill region0 0..16 1`, script);
+  await session.execute(`snapshot ${file} --replace; fill region0 0..16 1`, script);
   taken(made);
   await session.execute(`restore ${file}`, script);
   assert.deepEqual(taken(made), ['read 8', 'write 8', 'read 0', 'write 0']);
@@ -145,7 +145,7 @@ test('registers are written in the order of the profile, those alone, and others
 test('a dry run says what would be written and touches nothing; a read-only session refuses', async () => {
   const made = described(register('A', 0), register('B', 4, { access: 'ro' }), register('W', 8, { access: 'wo' }));
   const { session, output } = made;
-  await session.execute(`snapshot ${file}; poke A 5`, script);
+  await session.execute(`snapshot ${file} --replace; poke A 5`, script);
   taken(made);
   output.take();
   await session.execute(`restore ${file} -n --verify`, script);
@@ -163,7 +163,7 @@ test('a dry run says what would be written and touches nothing; a read-only sess
 test('a register that does not answer is told, and the others are restored', async () => {
   const made = described(register('A', 0), register('B', 4), register('C', 8));
   const { session, output, transport } = made;
-  await session.execute(`snapshot ${file}; fill region0 0..12 3`, script);
+  await session.execute(`snapshot ${file} --replace; fill region0 0..12 3`, script);
   const { VfioError } = await import('../../src/vfio/errors.js');
   const write = transport.write.bind(transport);
   transport.write = (region, offset, from) => {
@@ -182,7 +182,7 @@ test('a register that does not answer is told, and the others are restored', asy
 
 test('a snapshot of another kind of device, of none, and one without the register are refused', async (t) => {
   const { run, output, session } = await sramBench(t);
-  await run(`snapshot ${file} region0`);
+  await run(`snapshot ${file} region0 --replace`);
   output.take();
   await run(`poke RW 9; restore ${file}`);
   assert.match(output.take(), /not restored: .*region1\.RW.*: not in the snapshot/);
@@ -192,8 +192,14 @@ test('a snapshot of another kind of device, of none, and one without the registe
   delete other.device.ids;
   writeFileSync(file, JSON.stringify(other));
   await run(`restore ${file}`);
+  const bare = JSON.parse(readFileSync(file, 'utf8')) as { registers: { maps: unknown[] } };
+  bare.registers.maps = [{ name: 'odd', origin: 'odd', description: 7 }];
+  writeFileSync(file, JSON.stringify(bare));
   await run('close; open sim:edu --profile none');
-  await assert.rejects(async () => run(`restore ${file}`), /no register map is loaded/);
+  await assert.rejects(
+    async () => run(`restore ${file}`),
+    /no register map is loaded, and the .* the register map odd/,
+  );
   session.closeAll();
   await assert.rejects(async () => run(`restore ${file}`), /no device is open/);
 });
@@ -204,7 +210,7 @@ test('values that the map does not allow are not written', async () => {
     register('MODE', 4, { fields: [field('M', [3, 0], { values: { A: 1 }, constraint: { kind: 'enumerated' } })] }),
   );
   const { session, output } = made;
-  await session.execute(`snapshot ${file}; fill region0 0..8 1`, script);
+  await session.execute(`snapshot ${file} --replace; fill region0 0..8 1`, script);
   output.take();
   await session.execute(`restore ${file}`, script);
   const text = output.take();
@@ -216,7 +222,7 @@ test('values that the map does not allow are not written', async () => {
 test('a device that goes away half way: what was written until then is told, and what was not reached', async () => {
   const made = described(register('A', 0), register('B', 4), register('C', 8), register('D', 12));
   const { session, output, transport } = made;
-  await session.execute(`snapshot ${file}; fill region0 0..16 3`, script);
+  await session.execute(`snapshot ${file} --replace; fill region0 0..16 3`, script);
   const { VfioError } = await import('../../src/vfio/errors.js');
   const read = transport.read.bind(transport);
   transport.read = (region, offset, into) => {
@@ -236,7 +242,7 @@ test('a snapshot of another compatible is refused; what the order of a profile n
   const session = new Session(new Registry(commandModules), output);
   t.after(() => session.closeAll());
   const device = await session.open('sim:pl031');
-  await session.execute(`snapshot ${file}`, script);
+  await session.execute(`snapshot ${file} --replace`, script);
   const copies = ['ours', 'theirs'].map((name) => {
     const copy = JSON.parse(readFileSync(file, 'utf8')) as { device: { ids: Record<string, unknown> } };
     copy.device.ids = { compatible: [`acme,${name}`, 'acme,clock'].slice(0, name === 'ours' ? 1 : 2) };

@@ -296,7 +296,7 @@ test('a snapshot of one region opens with the maps that the device had, and with
   device.registers.add(map('mine', [register('MINE', 0x44, { space: 'region1', title: 'mine' })]));
   device.registers.add(map('elsewhere', [register('GONE', 0, { space: 'region3' })]));
   device.registers.add({ ...map('sram', [register('OTHER', 8, { space: 'region1' })]), origin: 'corrected' });
-  await run(`poke region1 0x44 0x5a; poke region1 8 7; snapshot ${folder}/one.json region1`);
+  await run(`poke region1 0x44 0x5a; poke region1 8 7; snapshot ${folder}/one.json region1 --replace`);
   output.take();
   await run(`open snapshot:${folder}/one.json`);
   assert.deepEqual(

@@ -28,6 +28,15 @@ test('a layout comes back with its panes, and those in sight that were', async (
   await screen.enter('layout save bench');
   assert.match(readFileSync(join(layouts, 'bench.json'), 'utf8'), /"line": "dump region0 0x8040 32B"/);
   await screen.enter('pane remove window');
+  await screen.enter('layout save bench');
+  await screen.until((text) => text.includes('--replace replaces it'));
+  assert.match(readFileSync(join(layouts, 'bench.json'), 'utf8'), /window/);
+  await screen.enter('layout save bench --replace');
+  assert.doesNotMatch(readFileSync(join(layouts, 'bench.json'), 'utf8'), /window/);
+  await screen.enter("pane add 'dump region0 0x8040 32B' --name window");
+  await screen.until((text) => text.includes('00008040: '));
+  await screen.enter('layout save bench --replace');
+  await screen.enter('pane remove window');
   await screen.enter('pane remove iommu');
   await screen.until((shown) => !shown.includes('00008040: '));
   await screen.enter('layout load bench');

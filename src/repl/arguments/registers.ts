@@ -1,7 +1,7 @@
 import type { Register } from '../../vfio/registers/register-map.js';
 import { findRegister, selectRegisters } from '../../vfio/registers/lookup.js';
 import { nearest } from '../../vfio/nearest.js';
-import type { Names } from '../environment.js';
+import type { RegisterSet } from '../../vfio/registers/register-set.js';
 import { clip } from '../number.js';
 import type { Argument } from './argument.js';
 import type { Words } from './words.js';
@@ -24,12 +24,29 @@ export function registers(summary: string): Argument<Registers> {
     presence: 'required',
     parse(words) {
       const word = words.take('NAME');
-      return { constant: { typed: word.text, found: select(words, word) } };
+      return { constant: { typed: word.text, found: select(words, word, words.names.registers) } };
     },
     complete: (typed, world) => [
       ...world.spaceNames.map((text) => ({ text, more: true })),
       ...world.registerNames(typed),
     ],
+  };
+}
+
+/** What one word names among registers that are known only when the command runs. */
+export interface RegistersAmong {
+  /** Throws UsageError where it names none of `known`. */
+  in(known: RegisterSet): readonly Register[];
+}
+
+/** NAME as above, of registers that need not be the device's: a file that the command reads may describe them. */
+export function registersAmong(summary: string): Argument<RegistersAmong> {
+  return {
+    ...registers(summary),
+    parse(words) {
+      const word = words.take('NAME');
+      return { constant: { in: (known) => select(words, word, known) } };
+    },
   };
 }
 
@@ -63,25 +80,24 @@ export function describedRegister(summary: string): Argument<Register> {
   };
 }
 
-function select(words: Words, word: Word): readonly Register[] {
+function select(words: Words, word: Word, known: RegisterSet): readonly Register[] {
   const { names } = words;
   const dot = word.text.indexOf('.');
   const space = names.space(dot < 0 ? word.text : word.text.slice(0, dot))?.name;
   const pattern = space === undefined ? word.text : dot < 0 ? '*' : word.text.slice(dot + 1);
-  const found = selectRegisters(names.registers, pattern, space);
+  const found = selectRegisters(known, pattern, space);
   if (found.length > 0) return found;
-  return words.fail(why(names, pattern, space), word, hint(names, pattern, space));
+  return words.fail(why(known.registers, pattern, space), word, hint(known.registers, pattern, space));
 }
 
-function why(names: Names, pattern: string, space: string | undefined): string {
-  const { registers: known } = names.registers;
+function why(known: readonly Register[], pattern: string, space: string | undefined): string {
   if (known.length === 0) return 'no register map is loaded';
   if (space !== undefined && !known.some((register) => register.space === space)) return `no map describes ${space}`;
   return `${space === undefined ? 'there is' : `${space} has`} no register "${clip(pattern)}"`;
 }
 
-function hint(names: Names, pattern: string, space: string | undefined): string {
-  const known = names.registers.registers.filter((register) => space === undefined || register.space === space);
-  const near = nearest(pattern, [...new Set(known.map(({ path }) => path))]);
+function hint(known: readonly Register[], pattern: string, space: string | undefined): string {
+  const there = known.filter((register) => space === undefined || register.space === space);
+  const near = nearest(pattern, [...new Set(there.map(({ path }) => path))]);
   return near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'regs lists the registers that are known';
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type BusDevice, canonicalAddress, findDevice } from '../../vfio/bus/bus-device.js';
 import { groupMembers } from '../../vfio/bus/iommu-group.js';
@@ -16,7 +15,7 @@ import { commentsOfShell } from '../../vfio/guest/shell.js';
 import type { GuestDescription } from '../../vfio/profile/description.js';
 import { profileFor } from '../../vfio/profile/for-identity.js';
 import type { View } from '../../views/view.js';
-import { choice, file, optional, text, toggle } from '../arguments.js';
+import { choice, file, optional, text } from '../arguments.js';
 import { treeNode } from '../arguments/tree-node.js';
 import { type Context, defineCommand } from '../command.js';
 import { KERNELS_TREE } from '../kernels-tree.js';
@@ -24,6 +23,7 @@ import type { Session } from '../session.js';
 import { treeForTab } from '../tree-for-tab.js';
 import { type Subject, subjectOf, treeFor } from '../tree-subject.js';
 import { UsageError } from '../usage-error.js';
+import { refuseLoss, replace } from '../kept-file.js';
 import { WholeFile } from '../whole-file.js';
 
 const monitors = ['crosvm', 'qemu'] as const;
@@ -201,17 +201,10 @@ function summary(path: string, { commands, data }: Exported): View {
   };
 }
 
-async function written(context: Context, path: string, force: boolean, result: Exported): Promise<View> {
-  if (existsSync(path) && !force) {
-    throw new VfioError({
-      kind: 'busy',
-      operation: `write ${path}`,
-      why: 'there is such a file, which may hold work',
-      hint: `dt export ... ${path} --force`,
-    });
-  }
+async function written(context: Context, path: string, replaced: boolean, result: Exported): Promise<View> {
+  refuseLoss(path, replaced);
   if (context.dryRun) return { kind: 'text', lines: [`would write ${path}`] };
-  const out = await WholeFile.create(path);
+  const out = await WholeFile.create(path, replaced);
   try {
     await out.write(result.text);
     await out.commit();
@@ -238,7 +231,7 @@ export const commands = [
       node: optional(treeNode('a node or a device, in place of the open device', treeForTab)),
       dtb: optional(file('a device tree blob to look into, in place of the one that the kernel has')),
       symbol: optional(text('the label of the node; by default the one that it has, or its name', 'LABEL')),
-      force: toggle('replace a file that is there'),
+      replace,
     },
     effect: 'none',
     needs: 'nothing',
@@ -257,7 +250,7 @@ export const commands = [
         throw new UsageError('a label has letters, digits and _', undefined, '--symbol uart0');
       }
       const result = await exported(context.session, { monitor, symbol, file: path }, flags.node, flags.dtb);
-      if (path !== undefined) return written(context, path, flags.force, result);
+      if (path !== undefined) return written(context, path, flags.replace, result);
       return { kind: 'text', lines: shown(result.text), data: { ...result.data, text: result.text } };
     },
   }),

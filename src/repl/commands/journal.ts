@@ -3,6 +3,7 @@ import type { Column, View } from '../../views/view.js';
 import { choice, defaulted, duration, file, integer, many, optional, text, toggle } from '../arguments.js';
 import { type Context, defineCommand } from '../command.js';
 import { entryData, entryText, isAbout, topicNames } from '../journal-text.js';
+import { refuseLoss, replace } from '../kept-file.js';
 import { Recording, recordingOf } from '../recording.js';
 import { UsageError } from '../usage-error.js';
 
@@ -118,9 +119,10 @@ export const commands = [
       '`record stop` ends it; so does closing the device. Without an argument it says what is being recorded. `run SCRIPT --compare FILE` ' +
       'holds what happens then against it.',
     arguments: { target: optional(file('the script to write, or the word stop')) },
-    flags: { note: optional(text('a comment for the head of the script', 'TEXT')) },
+    flags: { note: optional(text('a comment for the head of the script', 'TEXT')), replace },
     effect: 'none',
     needs: 'device',
+    plans: true,
     examples: [
       {
         line: 'record /tmp/session.vfio; peek region0 0; record stop',
@@ -140,11 +142,14 @@ export const commands = [
         };
       }
       if (target === 'stop') {
+        if (context.dryRun) return { kind: 'text', lines: ['would end the recording'] };
         if (!running) throw new UsageError('nothing is being recorded', undefined, 'record FILE begins it');
         running.stop();
         return { kind: 'text', lines: [`${running.path}: ${running.commands} commands`] };
       }
       if (running) throw new UsageError(`already recording to ${running.path}`, undefined, 'record stop ends it');
+      refuseLoss(target, flags.replace);
+      if (context.dryRun) return { kind: 'text', lines: [`would record to ${target}`] };
       Recording.start(context.session, device, target, flags.note);
       return { kind: 'text', lines: [`recording to ${target}`] };
     },

@@ -1,6 +1,7 @@
 import type { View } from '../../views/view.js';
 import { duration, optional, text } from '../arguments.js';
 import { type Context, defineCommand } from '../command.js';
+import { replace } from '../kept-file.js';
 import type { PaneBoard } from '../pane-board.js';
 import { UsageError } from '../usage-error.js';
 
@@ -106,11 +107,15 @@ export const commands = [
     summary: 'save the panes of the full screen under a name',
     details: 'In ~/.config/vfiodbg/layouts. The full screen begins with the one called default, where there is one.',
     arguments: { name: text('the name', 'NAME') },
-    flags: {},
+    flags: { replace },
     effect: 'none',
     needs: 'nothing',
+    plans: true,
     examples: [{ line: 'layout save dma', says: 'keep this arrangement', untested }],
-    run: (context, { arguments: { name } }): View => said(`saved in ${boardOf(context).saveLayout(name)}`),
+    run(context, { arguments: { name }, flags }): View {
+      const board = boardOf(context);
+      return said(context.dryRun ? `would save ${name}` : `saved in ${board.saveLayout(name, flags.replace)}`);
+    },
   }),
 
   defineCommand({

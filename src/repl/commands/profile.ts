@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { AppliedProfile } from '../../vfio/profile/apply.js';
 import type { KnownProfile } from '../../vfio/profile/catalog.js';
@@ -7,11 +6,11 @@ import { type DeviceIdentity, identityWithNode, readIdentity } from '../../vfio/
 import { identityText, matchText } from '../../vfio/profile/match-text.js';
 import { registersIn } from '../../vfio/registers/register-map.js';
 import type { Device } from '../../vfio/device.js';
-import { VfioError } from '../../vfio/errors.js';
 import type { FieldsView, View } from '../../views/view.js';
 import { file, optional, profileName, toggle } from '../arguments.js';
 import { defineCommand } from '../command.js';
 import { UsageError } from '../usage-error.js';
+import { refuseLoss, replace } from '../kept-file.js';
 import { WholeFile } from '../whole-file.js';
 
 type Fields = FieldsView['fields'];
@@ -276,7 +275,7 @@ export const commands = [
       'fill in. FILE ends with .mjs (a module, with comments) or .json; in ~/.config/vfiodbg/profiles it is found by itself. Without a FILE ' +
       'the module is shown.',
     arguments: { file: optional(file('the file to write: .mjs or .json')) },
-    flags: { force: toggle('replace a file that is there') },
+    flags: { replace },
     effect: 'none',
     needs: 'device',
     plans: true,
@@ -294,16 +293,9 @@ export const commands = [
       if (extension !== '.mjs' && extension !== '.json') {
         throw new UsageError(`${path} is no name for a profile`, undefined, 'its extension is .mjs or .json');
       }
-      if (existsSync(path) && !flags.force) {
-        throw new VfioError({
-          kind: 'busy',
-          operation: `write ${path}`,
-          why: 'there is such a file, which may hold work',
-          hint: `profile new ${path} --force`,
-        });
-      }
+      refuseLoss(path, flags.replace);
       if (context.dryRun) return { kind: 'text', lines: [`would write ${path}`] };
-      const out = await WholeFile.create(path);
+      const out = await WholeFile.create(path, flags.replace);
       try {
         await out.write(extension === '.mjs' ? moduleText(skeleton) : jsonText(skeleton));
         await out.commit();

@@ -20,6 +20,7 @@ import {
   searchView,
 } from '../regs-view.js';
 import { UsageError } from '../usage-error.js';
+import { refuseLoss, replace } from '../kept-file.js';
 import { WholeFile } from '../whole-file.js';
 
 /** Rows of a search that are shown. */
@@ -234,9 +235,10 @@ export const commands = [
       file: file('the file to write'),
       map: optional(mapName('the map; it can be left out where there is one')),
     },
-    flags: { format: optional(choice('the format', exportFormats)) },
+    flags: { format: optional(choice('the format', exportFormats)), replace },
     effect: 'none',
     needs: 'nothing',
+    plans: true,
     examples: [
       { line: 'regs export /tmp/edu.json edu', says: 'the map of the device, to be edited', device: 'sim:edu' },
       { line: 'regs export /tmp/edu.h edu', says: 'the same for a driver in C', device: 'sim:edu' },
@@ -244,7 +246,9 @@ export const commands = [
     async run(context, { arguments: { file: path, map: name }, flags }): Promise<View> {
       const map = mapOf(context, name);
       const format = flags.format ?? (extname(path) === '.h' ? 'c' : 'json');
-      const out = await WholeFile.create(path);
+      refuseLoss(path, flags.replace);
+      if (context.dryRun) return { kind: 'text', lines: [`would write ${path}`] };
+      const out = await WholeFile.create(path, flags.replace);
       try {
         await out.write(format === 'c' ? headerOf(map) : `${JSON.stringify(descriptionOf(map), undefined, 2)}\n`);
         await out.commit();

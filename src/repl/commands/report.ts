@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { VfioError } from '../../vfio/errors.js';
 import type { PlannedAction } from '../../vfio/gate.js';
 import { countText } from '../../views/numbers.js';
@@ -9,19 +8,8 @@ import { machineView } from '../bug-report/machine.js';
 import { type Part, partsOf } from '../bug-report/parts.js';
 import { markdown, type Report, reportJson } from '../bug-report/text.js';
 import { type Context, defineCommand } from '../command.js';
+import { refuseLoss, replace } from '../kept-file.js';
 import { WholeFile } from '../whole-file.js';
-
-/** Rejects with VfioError where a file is there that nobody has said may go. */
-async function refuseExisting(path: string, force: boolean): Promise<void> {
-  const there = await stat(path).catch(() => undefined);
-  if (force || there?.isFile() !== true) return;
-  throw new VfioError({
-    kind: 'busy',
-    operation: `write ${path}`,
-    why: 'there is such a file',
-    hint: `report ${path} --force replaces it`,
-  });
-}
 
 async function plannedView(context: Context, path: string, parts: readonly Part[]): Promise<View> {
   const reading = parts.filter(({ reads }) => reads);
@@ -82,7 +70,7 @@ export const commands = [
     arguments: { file: file('the file to write: Markdown, or JSON if it ends in .json') },
     flags: {
       noRead: toggle('make no access to the device'),
-      force: toggle('replace a file that is there'),
+      replace,
     },
     effect: 'read',
     needs: 'nothing',
@@ -96,13 +84,13 @@ export const commands = [
       },
     ],
     async run(context, { arguments: { file: path }, flags }): Promise<View> {
-      await refuseExisting(path, flags.force);
+      refuseLoss(path, flags.replace);
       const all = partsOf(context.session);
       const parts = all.filter(({ reads }) => !flags.noRead || reads !== true);
       const left = all.filter((part) => !parts.includes(part)).map(({ title }) => `${title.toLowerCase()}: --no-read`);
       if (context.dryRun) return plannedView(context, path, parts);
       // A file that cannot be is found out before the reads.
-      const out = await WholeFile.create(path);
+      const out = await WholeFile.create(path, flags.replace);
       try {
         const report = await collect(context, parts, left);
         const text = path.endsWith('.json') ? reportJson(report) : markdown(report);

@@ -1,6 +1,7 @@
 import type { Device } from '../../vfio/device.js';
 import { VfioError } from '../../vfio/errors.js';
 import { identityOf } from '../../vfio/profile/identity.js';
+import { describedBy } from '../../vfio/snapshot/described.js';
 import { type Image, readImage } from '../../vfio/snapshot/image.js';
 import {
   planRestore,
@@ -11,7 +12,7 @@ import {
 } from '../../vfio/snapshot/restore.js';
 import { countText, hexValue } from '../../views/numbers.js';
 import type { Cell, View } from '../../views/view.js';
-import { file, many, registers, toggle } from '../arguments.js';
+import { file, many, registersAmong, toggle } from '../arguments.js';
 import { reasonOf } from '../cells.js';
 import { defineCommand } from '../command.js';
 import { turns } from '../field-text.js';
@@ -59,22 +60,35 @@ function notes({ skips, readOnly, config, unknown }: RestorePlan): string[] {
   ];
 }
 
+/** Whose word it is that the registers are what they are, where it is not the device's. */
+function originOf({ problems }: Image, borrowed: readonly string[]): readonly string[] {
+  if (borrowed.length === 0) return problems;
+  const where = borrowed.join(', ');
+  return [
+    `no map of the device describes ${where}: what may be written there is what those of the snapshot say`,
+    ...problems,
+  ];
+}
+
 /** What would be done, as far as that does not depend on what is read. */
-function plannedView(plan: RestorePlan, verify: boolean): View {
+function plannedView(plan: RestorePlan, origin: readonly string[], verify: boolean): View {
   const back = verify ? ', and read it back' : '';
   const lines = plan.steps.map((step) => {
     const { value, mask, register } = step;
     const bits = mask === (1n << BigInt(register.width)) - 1n ? '' : ` in the bits 0x${mask.toString(16)}`;
     return `would read ${nameOf(step)}, and where it differs write ${hexValue(value & mask, register.width)}${bits}${back}`;
   });
-  return { kind: 'text', lines: [...(lines.length === 0 ? ['would restore nothing'] : lines), ...notes(plan)] };
+  return {
+    kind: 'text',
+    lines: [...origin, ...(lines.length === 0 ? ['would restore nothing'] : lines), ...notes(plan)],
+  };
 }
 
 interface Done extends Restored {
   readonly readBack?: bigint;
 }
 
-function doneView(plan: RestorePlan, done: readonly Done[]): View {
+function doneView(plan: RestorePlan, origin: readonly string[], done: readonly Done[]): View {
   const shown = done.filter(({ written, error }) => written !== undefined || error !== undefined);
   const rows = shown.map(({ step, old, written, error, readBack }): Record<string, Cell> => {
     const { register, mask } = step;
@@ -104,6 +118,7 @@ function doneView(plan: RestorePlan, done: readonly Done[]): View {
   return {
     kind: 'all',
     views: [
+      ...(origin.length === 0 ? [] : [{ kind: 'text', prose: true, lines: origin } as const]),
       {
         kind: 'table',
         columns: [
@@ -119,6 +134,7 @@ function doneView(plan: RestorePlan, done: readonly Done[]): View {
     ],
     data: {
       kind: 'restore',
+      ...(origin.length > 0 && { origin }),
       written: done.map(({ step, old, written: word, error, readBack }) => ({
         name: nameOf(step),
         old,
@@ -141,12 +157,13 @@ export const commands = [
     summary: 'write registers back to what they were when a snapshot was taken',
     details:
       'Only registers that maps describe, and of these only bits that store what is written: each is read once, and written once where it ' +
-      "differs; its other bits are written so that nothing happens to them. The order is the profile's, which also says which " +
+      "differs; its other bits are written so that nothing happens to them. The maps are the device's; a region that none of these " +
+      "describes is restored by what the snapshot's own maps say of it. The order is the profile's, which also says which " +
       'registers; without one, that of the maps. Write-only registers, and those that a read or a write acts on, stay as they are, ' +
       'with the reason; the config space unless it is named. -n shows what would be written. A snapshot of another kind of device is refused, unless --force.',
     arguments: {
       file: file('a snapshot'),
-      names: many(registers('only these: a register, a block, a space, or a pattern')),
+      names: many(registersAmong('only these: a register, a block, a space, or a pattern')),
     },
     flags: {
       verify: toggle('read what was written back, by one more access each, when all is written'),
@@ -171,19 +188,24 @@ export const commands = [
     ],
     async *run(context, { arguments: { file: path, names }, flags }) {
       const { device } = context;
-      if (device.registers.registers.length === 0) {
+      const image = readImage(path);
+      if (!flags.force) await checkKind(device, image);
+      const { registers, borrowed } = describedBy(device, image);
+      if (registers.registers.length === 0) {
         throw new UsageError(
-          'no register map is loaded: nobody knows what may be written',
+          [
+            'no register map is loaded, and the snapshot brings none of its regions: nobody knows what may be written',
+            ...image.problems,
+          ].join('; '),
           undefined,
           'regs load FILE loads one; load writes raw bytes',
         );
       }
-      const image = readImage(path);
-      if (!flags.force) await checkKind(device, image);
-      const among = names.length === 0 ? undefined : names.flatMap(({ found }) => found);
-      const plan = planRestore(device, image, among);
+      const among = names.length === 0 ? undefined : names.flatMap((name) => name.in(registers));
+      const plan = planRestore(device, image, registers, among);
+      const origin = originOf(image, borrowed);
       if (context.dryRun) {
-        yield plannedView(plan, flags.verify);
+        yield plannedView(plan, origin, flags.verify);
         return;
       }
       const done: Done[] = [];
@@ -195,10 +217,10 @@ export const commands = [
         for (const [nth, one] of flags.verify ? done.entries() : []) done[nth] = verified(one);
       } catch (error) {
         // The device is gone, or the user has seen enough: what was written until then is written.
-        yield doneView(plan, done);
+        yield doneView(plan, origin, done);
         throw error;
       }
-      yield doneView(plan, done);
+      yield doneView(plan, origin, done);
       const failed = done.filter(({ error }) => error !== undefined);
       const [first] = failed;
       if (first?.error === undefined) return;

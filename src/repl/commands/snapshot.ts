@@ -7,6 +7,7 @@ import { countText } from '../../views/numbers.js';
 import type { View } from '../../views/view.js';
 import { file, many, space, toggle } from '../arguments.js';
 import { defineCommand } from '../command.js';
+import { refuseLoss, replace } from '../kept-file.js';
 import { WholeFile } from '../whole-file.js';
 
 /** Of larger regions only registers are read, unless they are named: a BAR of gigabytes is memory. */
@@ -85,7 +86,7 @@ export const commands = [
       'names with their maps, the states of interrupts, the list of DMA mappings, and the ids of the device. It is JSON; `vfiodbg ' +
       'snapshot:FILE` opens it for reading, diff compares it, restore writes registers back.',
     arguments: { file: file('the file to write'), regions: many(space('a region')) },
-    flags: { registers: toggle('only the registers that maps describe') },
+    flags: { registers: toggle('only the registers that maps describe'), replace },
     effect: 'read',
     needs: 'device',
     width: true,
@@ -95,6 +96,7 @@ export const commands = [
     ],
     async run(context, { arguments: { file: path, regions: named }, flags, width }): Promise<View> {
       const { device } = context;
+      refuseLoss(path, flags.replace);
       const regions = named.map((one) => regionOf(device, one.name));
       const { requests, left } = requestsOf(device, regions, flags.registers);
       const { MOST_WORDS, planOf, takeSnapshot, wordsOf } = await import('../../vfio/snapshot/take.js');
@@ -117,7 +119,7 @@ export const commands = [
       if (context.dryRun) await take();
       context.needValues();
       // A file that cannot be is found out before the reads, which may not be had twice.
-      const out = await WholeFile.create(path);
+      const out = await WholeFile.create(path, flags.replace);
       try {
         const taken = await take();
         await out.write(`${JSON.stringify(taken, undefined, 1)}\n`);

@@ -9,6 +9,7 @@ import { type CellsRead, cautionsFor, chunks, force, skippedLines } from '../cel
 import { defineCommand } from '../command.js';
 import { fileError } from '../file-error.js';
 import { checkFits } from '../fit.js';
+import { refuseLoss, replace } from '../kept-file.js';
 import { WholeFile } from '../whole-file.js';
 
 const allowSplit = toggle('let the kernel or the server split an access that the path cannot make in one go');
@@ -48,13 +49,14 @@ export const commands = [
       'it is there. Cells that cannot be read end it, and registers that a read would change keep it from beginning, unless --fill gives what ' +
       'stands for them.',
     arguments: { piece: span('what to save; a space alone is all of it'), file: file('the file to write') },
-    flags: { fill: optional(value('what stands for cells that are not read')), allowSplit, force },
+    flags: { fill: optional(value('what stands for cells that are not read')), allowSplit, force, replace },
     effect: 'read',
     needs: 'device',
     width: true,
     examples: [{ line: 'save region0 0..4K /tmp/firmware.bin', says: 'the first 4 KiB', device: 'sim:sram' }],
     async run(context, { arguments: { piece, file: path }, flags }): Promise<View> {
       const { space, offset, width } = piece;
+      refuseLoss(path, flags.replace);
       const step = bytesOf(width);
       const bytes = bytesIn(piece);
       if (flags.fill !== undefined) checkFits('save', piece, { value: flags.fill, mask: undefined });
@@ -74,7 +76,7 @@ export const commands = [
       }
       if (context.dryRun) readAround(space, shape, cautions, { allowSplit: flags.allowSplit });
       context.needValues();
-      const out = await WholeFile.create(path);
+      const out = await WholeFile.create(path, flags.replace);
       let unread = 0;
       const skipped: Skip[] = [];
       try {

@@ -8,6 +8,7 @@ import { type Condition, condition } from '../arguments/condition.js';
 import { places as placesArgument } from '../arguments/places.js';
 import { type Context, defineCommand } from '../command.js';
 import { CsvFile } from '../csv-file.js';
+import { refuseLoss, replace } from '../kept-file.js';
 import type { Environment } from '../environment.js';
 import { UsageError } from '../usage-error.js';
 import { namedBits } from '../named-place.js';
@@ -30,6 +31,7 @@ interface Limits {
   readonly for: number | undefined;
   readonly csv: string | undefined;
   readonly force: boolean;
+  readonly replace: boolean;
   readonly allowSplit: boolean;
 }
 
@@ -57,7 +59,8 @@ class Watch {
 
   async *run(): AsyncGenerator<View> {
     const { session, signal, dryRun } = this.#context;
-    const { every, csv: path } = this.#limits;
+    const { every, csv: path, replace: replaced } = this.#limits;
+    if (path !== undefined) refuseLoss(path, replaced);
     if (dryRun) {
       this.#scan.rehearse();
       return;
@@ -195,6 +198,7 @@ export const commands = [
       for: optional(duration('how long to go on')),
       count: optional(integer('how many rounds', { least: 1 })),
       csv: optional(file('a file for every value that is read')),
+      replace,
       force: toggle('read registers whose read has an effect, too'),
       allowSplit: toggle('let the kernel or the server split an access that the path cannot make in one go'),
     },

@@ -143,9 +143,9 @@ export class PaneSet implements PaneBoard {
     throw new UsageError(`there is no pane "${name}" to remove`, undefined, hint);
   }
 
-  saveLayout(name: string): string {
+  saveLayout(name: string, replaces: boolean): string {
     const panes = this.#panes.flatMap((pane) => this.#specs.get(pane) ?? []);
-    return saveLayout(name, { panes, recent: this.#host.recent });
+    return saveLayout(name, { panes, recent: this.#host.recent }, replaces);
   }
 
   async loadLayout(name: string): Promise<void> {

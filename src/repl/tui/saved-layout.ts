@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { VfioError } from '../../vfio/errors.js';
 import { makeFolder } from '../../vfio/folder.js';
 import { fileError } from '../file-error.js';
+import { refuseLoss } from '../kept-file.js';
 import { UsageError } from '../usage-error.js';
 import { type PaneSpec, paneSpec } from './pane-spec.js';
 
@@ -38,9 +39,10 @@ function fileOf(name: string): string {
   return join(folder(), `${name}.json`);
 }
 
-/** Writes `layout` under `name`. Throws VfioError where that fails. @returns the file. */
-export function saveLayout(name: string, layout: SavedLayout): string {
+/** Writes `layout` under `name`. Throws VfioError where that fails, or one would be lost that is not to be replaced. @returns the file. */
+export function saveLayout(name: string, layout: SavedLayout, replaces: boolean): string {
   const file = fileOf(name);
+  refuseLoss(file, replaces);
   try {
     makeFolder(folder(), 0o700);
     // A layout that is half written would be worse than the one before.

@@ -7,7 +7,9 @@ import { selectRegisters } from '../registers/lookup.js';
 import type { Register } from '../registers/register-map.js';
 import { whyUnread } from '../registers/why-unread.js';
 import { isWritable, neutralOf, type Part, partsOf } from '../registers/write-rules.js';
+import type { RegisterSet } from '../registers/register-set.js';
 import type { Space } from '../space.js';
+import { bytesOf } from '../width.js';
 import { type Image, valueOf } from './image.js';
 
 /** A register that can be brought back to what it was. */
@@ -40,61 +42,68 @@ export interface RestorePlan {
 }
 
 /**
- * Which registers of `device` can be brought back to what `image` has, in the order of the device's profile, or else of its maps. Those that
- * the profile does not list stay as they are, and those of the config space, unless they are `named`, which leaves all others out.
- * Worked out from descriptions: nothing is read.
+ * Which registers of `device`, of those that `known` describes, can be brought back to what `image` has, in the order of the device's profile,
+ * or else of the maps. Those that the profile does not list stay as they are, and those of the config space, unless they are `named`, which
+ * leaves all others out. Worked out from descriptions: nothing is read.
  */
-export function planRestore(device: Device, image: Image, named?: readonly Register[]): RestorePlan {
+export function planRestore(
+  device: Device,
+  image: Image,
+  known: RegisterSet,
+  named?: readonly Register[],
+): RestorePlan {
   const steps: RestoreStep[] = [];
   const skips: RestoreSkip[] = [];
   let [readOnly, config] = [0, 0];
   const chosen = named !== undefined || device.profile?.restore !== undefined;
   const history = historyOf(device);
   history.update();
-  for (const register of inOrder(device, named)) {
+  for (const register of inOrder(device, known, named)) {
     if (!chosen && register.space === device.config?.name) {
       config += 1;
       continue;
     }
-    const found = stepOf(device, image, register);
+    const found = stepOf(device, image, known, register);
     if (found === 'read-only') readOnly += 1;
     else if (typeof found === 'string') skips.push({ register, reason: found });
     else steps.push(found);
   }
-  const unknown = (device.profile?.restore ?? []).filter((pattern) => selected(device, pattern).length === 0);
+  const unknown = (device.profile?.restore ?? []).filter((pattern) => selected(device, known, pattern).length === 0);
   return { steps, skips, readOnly, config, unknown };
 }
 
 /** The registers in the order in which they are restored, each place once. */
-function inOrder(device: Device, named: readonly Register[] | undefined): Register[] {
-  const { profile, registers } = device;
-  const listed = profile?.restore?.flatMap((pattern) => selected(device, pattern));
+function inOrder(device: Device, known: RegisterSet, named: readonly Register[] | undefined): Register[] {
+  const listed = device.profile?.restore?.flatMap((pattern) => selected(device, known, pattern));
   const wanted = named === undefined ? undefined : new Set(named);
-  const all = wanted === undefined ? (listed ?? registers.registers) : [...(listed ?? []), ...registers.registers];
+  const all = wanted === undefined ? (listed ?? known.registers) : [...(listed ?? []), ...known.registers];
   const chosen = all.filter((register) => wanted === undefined || wanted.has(register));
   return [...new Set(chosen)].filter(({ alternate }) => alternate !== true);
 }
 
 /** The registers that a pattern of a profile names, with or without their space. */
-function selected(device: Device, pattern: string): readonly Register[] {
+function selected(device: Device, known: RegisterSet, pattern: string): readonly Register[] {
   const dot = pattern.indexOf('.');
   const space = device.findSpace(dot < 0 ? pattern : pattern.slice(0, dot))?.name;
-  if (space === undefined) return selectRegisters(device.registers, pattern);
-  return selectRegisters(device.registers, dot < 0 ? '*' : pattern.slice(dot + 1), space);
+  if (space === undefined) return selectRegisters(known, pattern);
+  return selectRegisters(known, dot < 0 ? '*' : pattern.slice(dot + 1), space);
 }
 
 /** The step that restores a register, or why there is none. */
-function stepOf(device: Device, image: Image, register: Register): RestoreStep | string {
+function stepOf(device: Device, image: Image, known: RegisterSet, register: Register): RestoreStep | string {
   const { offset, width } = register;
   const parts = partsOf(register);
   if (!parts.some(isWritable)) return 'read-only';
-  const unread = whyUnread(device.registers, { ...register, register });
+  const place = { ...register, register };
+  const unread = whyUnread(known, place) ?? whyUnread(device.registers, place);
   if (unread !== undefined) return unread;
   if (register.access === 'rw-once') return 'only the first write after a reset counts';
   const acting = parts.find(
     (part) => isWritable(part) && part.writeEffect !== 'modify' && neutralOf(part) === undefined,
   );
   if (acting !== undefined) return `any write ${acting.writeEffect === 'clear' ? 'clears' : 'sets'} ${acting.name}`;
+  const neighbour = actingNeighbour(known, register);
+  if (neighbour !== undefined) return `a write acts on ${neighbour.path}, which is at the same place`;
   const stored = parts.filter(isStored);
   const mask = stored.reduce((bits, part) => bits | part.mask, 0n);
   if (mask === 0n) return `${effectText(parts)}: writing does not bring a value back`;
@@ -103,12 +112,22 @@ function stepOf(device: Device, image: Image, register: Register): RestoreStep |
   const space = device.findSpace(register.space);
   if (space === undefined) return `the device has no ${register.space}`;
   if (!space.writable) return `${space.name} is read-only`;
+  if (offset + bytesOf(width) > space.size) return `past the end of ${space.name}`;
   const fields = stored.flatMap(({ field }) => (field === undefined ? [] : [{ field, value: valueIn(value, field) }]));
   const refused = refusedFields(fields)?.why ?? refusedWord(register, value);
   if (refused !== undefined) return refused;
-  const known = (): Known => historyOf(device).current(space.name, offset, width);
-  const plan = planWrite(register, { mask, value: value & mask }, { known, force: false });
+  const seen = (): Known => historyOf(device).current(space.name, offset, width);
+  const plan = planWrite(register, { mask, value: value & mask }, { known: seen, force: false });
   return 'why' in plan ? plan.why : { register, space, value, mask, plan };
+}
+
+/** Another register with bytes of this one, of which a write does more than store what is written. */
+function actingNeighbour(known: RegisterSet, register: Register): Register | undefined {
+  const { space, offset, width } = register;
+  const acts = (part: Part): boolean => isWritable(part) && (part.writeEffect !== 'modify' || part.access === 'wo');
+  return known
+    .registersIn(space, offset, offset + bytesOf(width))
+    .find((other) => other.path !== register.path && partsOf(other).some(acts));
 }
 
 /** Whether a write stores the bits, for good and for a read to show. */
@@ -125,7 +144,7 @@ function effectText(parts: readonly Part[]): string {
 
 function missingReason({ regions }: Image, { space, offset, width }: Register): string {
   const region = [...regions.values()].find(({ name }) => name === space);
-  const gap = region?.missing.find(({ start, end }) => start < offset + width / 8 && end > offset);
+  const gap = region?.missing.find(({ start, end }) => start < offset + bytesOf(width) && end > offset);
   return `not in the snapshot${gap === undefined ? '' : ` (${gap.reason})`}`;
 }
 
