@@ -121,6 +121,12 @@ test('what cannot be exported says why', async () => {
   await fails(`dt export --for crosvm --node / --dtb ${zynq}`, VfioError, /it is the whole machine/);
   const pmic = '/soc@0/bus@30800000/i2c@30a20000/pmic@25';
   await fails(`dt export --for crosvm --node ${pmic} --dtb ${imx}`, VfioError, /its address is one on \/soc@0.*i2c@/);
+  for (const monitor of ['qemu', 'crosvm'])
+    await fails(
+      `dt export --for ${monitor} --node /axi/pcie@fd0e0000 --dtb ${zynq}`,
+      VfioError,
+      /it is a PCI host bridge: VFIO gives a guest the devices behind it/,
+    );
   await fails('dt export --for qemu --node 0000:ff:1f.7', VfioError, /no such device/);
   try {
     await made.open('sim:edu');

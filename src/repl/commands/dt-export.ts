@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { type BusDevice, canonicalAddress, findDevice } from '../../vfio/bus/bus-device.js';
 import { groupMembers } from '../../vfio/bus/iommu-group.js';
 import { busDeviceOf, matchingOf } from '../../vfio/devicetree/attach.js';
+import { isPciBus } from '../../vfio/devicetree/address.js';
 import { deviceNameOf, isOnMemoryBus } from '../../vfio/devicetree/device-name.js';
 import { type DtNode, isCompatible } from '../../vfio/devicetree/node.js';
 import type { Device } from '../../vfio/device.js';
@@ -110,11 +111,8 @@ function linesOnly(device: string, monitor: Monitor, { commands, notes }: PciLin
 async function platformNode(session: Session, subject: Subject, wanted: Wanted): Promise<Exported> {
   const { tree, node, open, bus } = subject;
   // What VFIO has is a device, whatever its node says.
-  const why = bus === undefined && open === undefined ? noDevice(node) : undefined;
-  if (why !== undefined) {
-    const hint = 'dt tree lists the nodes: one with compatible and an address is a device';
-    throw new VfioError({ kind: 'unsupported', operation: `export ${node.path}`, why, hint });
-  }
+  const reason = isPciBus(node) ? hostBridge : bus === undefined && open === undefined ? noDevice(node) : undefined;
+  if (reason !== undefined) throw new VfioError({ kind: 'unsupported', operation: `export ${node.path}`, ...reason });
   const name = bus?.name ?? deviceNameOf(node);
   const isAmba = (bus?.bus ?? open?.info.bus) === 'amba' || isCompatible(node, 'arm,primecell');
   const device = guestDevice({
@@ -147,13 +145,20 @@ async function platformNode(session: Session, subject: Subject, wanted: Wanted):
   return { text: crosvmOverlay(overlay), commands, data: dataOf(device, wanted.monitor, commands) };
 }
 
+const hostBridge = {
+  why: 'it is a PCI host bridge: VFIO gives a guest the devices behind it, and the monitor makes the bridge that they are behind there',
+  hint: 'name one of those: dt export --for qemu --node 0000:01:00.0',
+};
+
 /** Why the kernel makes no platform or AMBA device of a node, which is what VFIO could give away; undefined where it may. */
-function noDevice(node: DtNode): string | undefined {
-  if (node.parent === undefined) return 'it is the whole machine';
-  if (node.property('compatible') === undefined) return 'it has no compatible: the kernel makes no device of it';
-  return isOnMemoryBus(node)
-    ? undefined
-    : `its address is one on ${node.parent.path}, not in memory: it is no platform device, and goes with the one that it is behind`;
+function noDevice(node: DtNode): { readonly why: string; readonly hint: string } | undefined {
+  const hint = 'dt tree lists the nodes: one with compatible and an address is a device';
+  if (node.parent === undefined) return { why: 'it is the whole machine', hint };
+  if (node.property('compatible') === undefined)
+    return { why: 'it has no compatible: the kernel makes no device of it', hint };
+  if (isOnMemoryBus(node)) return undefined;
+  const why = `its address is one on ${node.parent.path}, not in memory: it is no platform device, and goes with the one that it is behind`;
+  return { why, hint };
 }
 
 /** What the profile of the device, or of its kind, says of guests. */

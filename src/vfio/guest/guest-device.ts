@@ -62,14 +62,8 @@ export function guestDevice(request: GuestRequest): GuestDevice {
     properties,
     children: family.childrenOf(node, ''),
     left,
-    notes: [...(guest.notes ?? []), ...(isBridge(node) ? [bridge] : [])],
+    notes: guest.notes ?? [],
   };
-}
-
-const bridge = 'This is a PCI host bridge: VFIO gives a guest the devices behind it, not the bridge.';
-
-function isBridge(node: DtNode): boolean {
-  return node.property('device_type')?.string === 'pci';
 }
 
 function compatibleOf(node: DtNode, guest: GuestDescription): GuestProperty[] {
