@@ -28,6 +28,8 @@ export interface PromptTerminal {
   readonly output: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /** Keeps the lines that are typed for the next session. */
   readonly history: boolean;
+  /** Nobody types: the lines come from a file or a pipe, whose end is no wish to leave. They run to their ends, as those of a script do. */
+  readonly isFed: boolean;
 }
 
 /** The prompt: lines typed at a terminal, run in a session. Built on node:repl, whose JavaScript stays out of it. */
@@ -51,7 +53,12 @@ export class Prompt {
     session: Session,
     output: PromptOutput,
     fail: (error: unknown) => Promise<unknown>,
-    terminal: PromptTerminal = { input: process.stdin, output: process.stdout, history: true },
+    terminal: PromptTerminal = {
+      input: process.stdin,
+      output: process.stdout,
+      history: process.stdin.isTTY,
+      isFed: !process.stdin.isTTY,
+    },
   ) {
     this.#session = session;
     this.#output = output;
@@ -85,12 +92,24 @@ export class Prompt {
     await new Promise<void>((resolve) => {
       this.#server.once('exit', resolve);
     });
-    // Lines that were entered before the end are still to run; none of them may keep the user waiting.
+    if (this.#terminal.isFed) await this.#runRest();
+    else await this.#endRest();
+    this.#output.announce = undefined;
+  }
+
+  /** Lines that were fed before the end run to theirs; a block without its end is a mistake in them. */
+  async #runRest(): Promise<void> {
+    await this.#work;
+    const [open] = this.#reader.open;
+    if (open !== undefined && !this.#session.quitting) await this.#fail(open.unended);
+  }
+
+  /** Lines that were entered before the end are still to run; none of them may keep the user waiting. */
+  async #endRest(): Promise<void> {
     if (this.#pending > 0) this.#interruptLine();
     const timer = setInterval(() => this.#session.interrupt(), INTERRUPT_AGAIN);
     await this.#work;
     clearInterval(timer);
-    this.#output.announce = undefined;
   }
 
   /** Inside a block, the words that began it and those around it. */
@@ -113,6 +132,8 @@ export class Prompt {
   /** Runs a line when those before it are done. */
   async #inTurn(before: Promise<void>, line: string | undefined, done: () => void): Promise<void> {
     await before;
+    // What was typed ahead behind `quit` is as little wanted as what stands behind it in a script.
+    if (this.#session.quitting) return;
     try {
       if (line === undefined)
         throw new UsageError(

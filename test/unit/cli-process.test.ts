@@ -264,6 +264,18 @@ test('a bug ends it with 70, in one line without a stack', async () => {
   assert.match(err, /^internal error: Error: a bug; please report\n.*VFIODBG_DEBUG=1.*\n$/);
 });
 
+test('lines that are fed to the prompt run to their ends, as in a script: its end is no wish to leave', async () => {
+  const waits = 'wait region0 0 == 1 --timeout 200ms\nsleep 100ms; echo slept\n';
+  const { code, out, err } = await fed(`${waits}echo last`, '-i', 'sim:edu');
+  assert.match(err, /did not come in 200 ms/, 'it was not called off');
+  assert.match(out, /slept\n[^]*last\n/);
+  assert.equal(code, 0, 'an error is an answer at the prompt');
+  const left = await fed('echo one\nquit\necho two\n', '-i', '-c', 'echo zero', 'sim:edu');
+  assert.match(left.out, /zero\n[^]*one\n/);
+  assert.doesNotMatch(left.out, /two/);
+  assert.match((await fed('repeat 2\necho in\n', '-i', 'sim:edu')).err, /"repeat" has no end/);
+});
+
 test('serve offers a device that another process opens', async () => {
   const path = join(folder, 'edu.sock');
   const server = begin(['serve', 'sim:edu', '--socket', path]);

@@ -111,6 +111,7 @@ export class Dashboard implements PaneSetHost {
   /** Runs until the user leaves. */
   async run(): Promise<void> {
     this.#line = new Prompt(this.session, this.output, (error) => this.#fail(error), {
+      isFed: false,
       input: this.#prompt.input,
       output: this.#prompt.output,
       history: this.#options.history,
