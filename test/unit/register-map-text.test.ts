@@ -18,6 +18,14 @@ test('whatever is JSON is read as JSON.parse reads it, with comments between its
   );
 });
 
+test('a key of the name __proto__ is a key like others', () => {
+  for (const text of ['{"__proto__": {"a": 1}}', '{"__proto__": {"a": 1}} // and a comment']) {
+    const data = read(text) as object;
+    assert.deepEqual(Object.entries(data), [['__proto__', { a: 1 }]]);
+    assert.equal(Object.getPrototypeOf(data), Object.prototype);
+  }
+});
+
 test('comments, and commas behind the last', () => {
   assert.deepEqual(read('\uFEFF// a map\n{ "a": [1, "0x1F",], /* b is "c" */ "b": "//x, ]", }'), {
     a: [1, '0x1F'],

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { findNodeAtLocation, parse, ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import type { findNodeAtLocation, Node, ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { VfioError } from '../errors.js';
 import { repeatedKey } from './repeated-key.js';
 
@@ -50,7 +50,6 @@ export function placeIn(given: string, path: readonly (string | number)[]): stri
 }
 
 interface Parser {
-  readonly parse: typeof parse;
   readonly parseTree: typeof parseTree;
   readonly findNodeAtLocation: typeof findNodeAtLocation;
   readonly printParseErrorCode: typeof printParseErrorCode;
@@ -72,7 +71,8 @@ function commented(text: string, failure: (at: number, mistake: Mistake) => Vfio
   const errors: ParseError[] = [];
   let data: unknown;
   try {
-    data = jsonc.parse(text, errors, { allowTrailingComma: true });
+    const root = jsonc.parseTree(text, errors, { allowTrailingComma: true });
+    if (errors.length === 0) data = root && valueOf(root);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw failure(0, { why: 'its lists and objects go too deep', hint: 'is a bracket missing?' });
@@ -82,6 +82,15 @@ function commented(text: string, failure: (at: number, mistake: Mistake) => Vfio
   // Of 0x10 it takes the 0 for a number.
   const at = first.offset - (/^0[xbo]/i.test(text.slice(Math.max(0, first.offset - 1))) ? 1 : 0);
   throw failure(at, mistakeAt(jsonc.printParseErrorCode(first.error), text.slice(at)));
+}
+
+/** As JSON.parse has it: a key "__proto__", too, is a key. */
+function valueOf({ type, value, children = [] }: Node): unknown {
+  if (type === 'array') return children.map(valueOf);
+  if (type !== 'object') return value;
+  return Object.fromEntries(
+    children.map(({ children: [key, of] = [] }) => [key?.value as string, of && valueOf(of)] as const),
+  );
 }
 
 const missing: Readonly<Record<string, string>> = {
