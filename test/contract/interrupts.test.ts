@@ -27,7 +27,7 @@ function refusal(kind: VfioError['kind'], body: () => unknown): VfioError {
   assert.fail('nothing was refused');
 }
 
-const soon = { timeoutMs: 5000 };
+const soon = { timeoutMs: 20_000 };
 /** Long enough for a signal that is on its way, for showing that none is. */
 const quietMs = 100;
 
@@ -46,13 +46,9 @@ test('edu by INTx: fires once, stays masked while asserted, fires again after un
   await intx.wait(soon);
   assert.equal(intx.state(), 'pending');
   await silent(device, 'intx');
-  const reports: string[] = [];
-  device.irqs.onReport((text) => reports.push(text));
   intx.unmask();
   await intx.wait(soon);
   assert.equal(intx.state(), 'pending');
-  assert.equal(reports.length, 1);
-  assert.match(reports[0] ?? '', /intx is still asserted after unmask.*irq unmask intx/);
   regs.write32(ACKNOWLEDGE, 1);
   intx.unmask();
   await silent(device, 'intx');
