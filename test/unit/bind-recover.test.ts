@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { BindingLock } from '../../src/vfio/bus/binding/lock.js';
+import { stepCommand } from '../../src/vfio/bus/binding/step.js';
 import { VfioError } from '../../src/vfio/errors.js';
 import { binding, failing, withKernel } from './binding-fixture.js';
 import { groupOfTwo } from './binding-machines.js';
@@ -226,5 +227,64 @@ test(
     assert.match((await failing(release(names[0]))).operation, /unfinished\.jsonl/);
     assert.match((await failing(recover())).operation, /unfinished\.jsonl/);
     assert.equal(kernel.writes.length, writes);
+  }),
+);
+
+test(
+  'a driver with a blank in its name, as sysfs may have it: bound, left half way, recovered and released as any other',
+  withKernel(async (kernel) => {
+    kernel.driver('pci', 'Mylex DAC', names).driver('pci', 'vfio-pci');
+    kernel.device({ name: names[0], driver: 'Mylex DAC', group: '5' });
+    const before = kernel.state();
+    const tool = binding(kernel);
+    const { steps } = await tool.plan(names[0]);
+    assert.match(steps.map(stepCommand).join('; '), /echo 0000:00:05\.0 > '[^']*\/drivers\/Mylex DAC\/unbind'/);
+    await tool.bind(names[0]);
+    await tool.release(names[0]);
+    assert.deepEqual(kernel.state(), before);
+    assert.ok(await killed(kernel, 1, 'after', () => tool.bind(names[0])));
+    cpSync(join(kernel.root, 'state'), join(kernel.root, 'copy'), { recursive: true });
+    await binding(kernel, { state: join(kernel.root, 'copy') }).recover();
+    assert.deepEqual(kernel.state(), before);
+  }),
+);
+
+test(
+  'a journal whose last line was not written to its end: recovering goes on behind the lines that are whole',
+  withKernel(async (kernel) => {
+    kernel.driver('pci', 'e1000e', names).driver('pci', 'vfio-pci');
+    kernel.device({ name: names[0], driver: 'e1000e', group: '5' });
+    const before = kernel.state();
+    assert.ok(await killed(kernel, 1, 'after', () => binding(kernel).bind(names[0])));
+    const copied = (from: string, to: string): string => {
+      cpSync(join(kernel.root, from), join(kernel.root, to), { recursive: true });
+      return join(kernel.root, to, 'unfinished.jsonl');
+    };
+    appendFileSync(copied('state', 'copy'), '{"intend":{"action":"bi');
+    const recovering = binding(kernel, { state: join(kernel.root, 'copy') });
+    assert.ok(await killed(kernel, 0, 'after', () => recovering.recover()));
+    copied('copy', 'copy2');
+    await binding(kernel, { state: join(kernel.root, 'copy2') }).recover();
+    assert.deepEqual(kernel.state(), before);
+  }),
+);
+
+test(
+  'what a run before the last boot has left, in whatever state, is in the way of nothing',
+  withKernel(async (kernel) => {
+    kernel.driver('pci', 'e1000e', names).driver('pci', 'vfio-pci');
+    kernel.device({ name: names[0], driver: 'e1000e', group: '5' });
+    assert.ok(await killed(kernel, 0, 'before', () => binding(kernel).bind(names[0])));
+    for (const folder of ['copy', 'copy2']) {
+      cpSync(join(kernel.root, 'state'), join(kernel.root, folder), { recursive: true });
+      appendFileSync(join(kernel.root, folder, 'unfinished.jsonl'), '\0\0\0 the power went\n');
+    }
+    assert.match((await failing(binding(kernel, { state: join(kernel.root, 'copy') }).bind(names[0]))).why, /no JSON/);
+    kernel.file('proc', 'sys/kernel/random/boot_id', 'the-next-boot\n');
+    const tool = binding(kernel, { state: join(kernel.root, 'copy') });
+    await tool.bind(names[0]);
+    assert.deepEqual(kernel.state()[names[0]], { driver: 'vfio-pci', driverOverride: 'vfio-pci' });
+    assert.equal(await tool.recover(), undefined);
+    assert.equal((await binding(kernel, { state: join(kernel.root, 'copy2') }).recover())?.stale, true);
   }),
 );

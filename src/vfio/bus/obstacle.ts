@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { FailureDetails } from '../errors.js';
+import { shellWord } from '../shell-word.js';
 import { isBridge, isVfioBound, vfioDrivers, type BusDevice } from './bus-device.js';
 import { awaitedContainer, containment, isRootContainer } from './fsl-mc.js';
 import { type Absence, noGroup, noIommu } from './iommu-absence.js';
@@ -120,7 +121,7 @@ export function otherDriver(device: BusDevice, roots: Roots): FailureDetails | u
 /** The command that gives the device, or the container that it goes with, to VFIO. */
 export function bindCommand(device: BusDevice, roots: Roots): string {
   const { name } = awaitedContainer(device, roots) ?? device;
-  return `as root: vfiodbg bind ${name}`;
+  return `as root: vfiodbg bind ${shellWord(name)}`;
 }
 
 /** The command that gives the device to VFIO, and what its driver demands before it takes it. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { isVfioBound, vfioDrivers } from '../bus/bus-device.js';
+import { bootId } from '../bus/binding/binding-state.js';
 import { usesOf } from '../bus/binding/in-use.js';
 import { refuseUnfinished } from '../bus/binding/unfinished.js';
 import { VfioError } from '../errors.js';
@@ -44,9 +45,9 @@ export const unfinishedCheck: Check = {
   name: 'unfinished bind',
   about: 'machine',
   looksAt: ({ bindings }) => [bindings],
-  examine({ bindings }) {
+  examine({ bindings, roots }) {
     try {
-      refuseUnfinished(bindings, 'bind');
+      refuseUnfinished(bindings, 'bind', bootId(roots));
       return skip('nothing was left half done');
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;

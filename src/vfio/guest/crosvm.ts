@@ -1,3 +1,4 @@
+import { shellWord } from '../shell-word.js';
 import type { GuestDevice } from './guest-node.js';
 import { clockLines, commentLines, indented, leftLines, nodeLines } from './source.js';
 import { pairOf, textOf } from './value.js';
@@ -18,11 +19,6 @@ export function crosvmCommands({ device, sysfs, file }: Overlay): readonly strin
     `dtc -@ -Wno-interrupts_property -I dts -O dtb -o ${shellWord(blob)} ${shellWord(file)}`,
     `crosvm run --vfio ${shellWord(`${sysfs},dt-symbol=${device.symbol}`)} --device-tree-overlay ${shellWord(`${blob},filter`)} ...`,
   ];
-}
-
-/** A word of the shell, quoted where it has to be. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_.,:/=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 const amba =

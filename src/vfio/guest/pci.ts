@@ -1,4 +1,4 @@
-import { shellWord } from './crosvm.js';
+import { shellWord } from '../shell-word.js';
 
 /** What is known of a PCI device that a guest is to get. */
 export interface GuestPci {

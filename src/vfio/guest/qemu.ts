@@ -1,4 +1,5 @@
-import { names, shellWord } from './crosvm.js';
+import { shellWord } from '../shell-word.js';
+import { names } from './crosvm.js';
 import type { GuestDevice } from './guest-node.js';
 import { clockLines, commentLines, leftLines, nodeLines } from './source.js';
 

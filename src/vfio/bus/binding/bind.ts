@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { VfioError } from '../../errors.js';
 import type { Roots } from '../roots.js';
 import { exists } from '../sysfs.js';
-import { bindingOf, type BindingState, type Place } from './binding-state.js';
+import { bindingOf, type BindingState, bootId, type Place } from './binding-state.js';
 import { type BindRequest, planBind } from './bind-plan.js';
 import { carryOut } from './carry-out.js';
 import { furtherNeeds, giveNodes, nodesOf, udevSettled } from './hand-over.js';
@@ -52,7 +52,7 @@ async function changeBinding(
 ): Promise<Outcome> {
   demandRights(await plan(false));
   return withLock(machine, requester, async () => {
-    refuseUnfinished(machine.state, operation);
+    refuseUnfinished(machine.state, operation, bootId(machine.roots));
     // Somebody else may have bound it while the lock was waited for.
     const first = await plan(false);
     const loads = await loadModules(first, machine);

@@ -8,8 +8,13 @@ import { bootId, type Place } from './binding-state.js';
 import { removeFile, replaceFile } from './durable.js';
 import { stateError } from './state-folder.js';
 
-const word = v.pipe(v.string(), v.regex(/^[^\s/]+$/, 'a name has no blanks and no slashes'));
-const name = v.pipe(word, v.notValue('.'), v.notValue('..'));
+/** A device or a driver: one part of a path in sysfs. Blanks are in the names of some. */
+const name = v.pipe(
+  v.string(),
+  v.regex(/^[^/\0\n]+$/, 'a name has no slashes and no line ends'),
+  v.notValue('.'),
+  v.notValue('..'),
+);
 
 export const placeSchema = v.object({ bus: v.picklist(busNames), name });
 export const stateSchema = v.object({ driver: v.nullable(name), override: v.nullable(v.string()) });

@@ -34,7 +34,7 @@ async function recover(
   machine: BindingMachine,
   requester: Requester,
 ): Promise<Recovery | undefined> {
-  const left = readUnfinished(machine.state);
+  const left = readUnfinished(machine.state, bootId(machine.roots));
   if (left === undefined) return undefined;
   const journal = UnfinishedJournal.resume(machine.state);
   journal.undoing = true;
@@ -66,7 +66,7 @@ export interface RecoveryPlan {
 /** Works out what `recoverBindings` would do. Undefined where nothing was left. */
 export function planRecovery(direction: 'undo' | 'finish', machine: BindingMachine): RecoveryPlan | undefined {
   const { roots, state } = machine;
-  const left = readUnfinished(state);
+  const left = readUnfinished(state, bootId(roots));
   if (left === undefined) return undefined;
   const stale = left.boot !== bootId(roots);
   const same = stale ? [] : left.changes.filter((change) => isSame(change, machine));

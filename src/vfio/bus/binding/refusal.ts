@@ -8,7 +8,7 @@ import { exists } from '../sysfs.js';
 import type { BindMethod } from './bind-plan.js';
 import { driverFile, overrideFile } from './step.js';
 
-const driverName = /^[A-Za-z0-9_][\w.!+-]*$/;
+const driverName = /^\w(?:[\w.!+ -]*[\w.!+-])?$/;
 
 /** Throws VfioError where it is known beforehand that `driver` cannot be given the device, before anything is taken from it. */
 export function refuseImpossible(device: BusDevice, driver: string, method: BindMethod, roots: Roots): void {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { shellWord } from '../../shell-word.js';
 import type { Roots } from '../roots.js';
 import type { BindingState, Place } from './binding-state.js';
 
@@ -25,7 +26,7 @@ export interface Step {
 /** A step as the shell command that does the same: 'echo vfio-pci > /sys/...'. */
 export function stepCommand({ file, bytes }: Pick<Step, 'file' | 'bytes'>): string {
   const word = bytes.trimEnd();
-  return `echo ${word === '' ? '' : `${word.includes(' ') ? `'${word}'` : word} `}> ${file}`;
+  return `echo ${word === '' ? '' : `${shellWord(word)} `}> ${shellWord(file)}`;
 }
 
 export function overrideFile({ bus, name }: Place, roots: Roots): string {

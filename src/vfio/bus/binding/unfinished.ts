@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { VfioError } from '../../errors.js';
@@ -83,10 +83,13 @@ export class UnfinishedJournal {
     return UnfinishedJournal.resume(folder);
   }
 
-  /** Goes on with the journal that is there. */
+  /** Goes on with the journal that is there, behind its last whole line. */
   static resume(folder: string): UnfinishedJournal {
     const path = pathIn(folder);
     try {
+      const bytes = readFileSync(path);
+      const whole = bytes.lastIndexOf('\n') + 1;
+      if (whole < bytes.length) truncateSync(path, whole);
       return new UnfinishedJournal(path, openSync(path, 'a'));
     } catch (error) {
       throw stateError('open', path, error);
@@ -124,8 +127,11 @@ function removeUnfinished(path: string): void {
   }
 }
 
-/** What a run that was killed has left; undefined where there is nothing. For the holder of the lock. */
-export function readUnfinished(folder: string): Unfinished | undefined {
+/**
+ * What a run that was killed has left; undefined where there is nothing. For the holder of the lock. `boot` is this boot's id: of the steps of another one
+ * nothing is left, and the machine may have gone down while they were written.
+ */
+export function readUnfinished(folder: string, boot: string): Unfinished | undefined {
   const path = pathIn(folder);
   let text: string;
   try {
@@ -138,7 +144,7 @@ export function readUnfinished(folder: string): Unfinished | undefined {
   const [first = '', ...rest] = text.split('\n').slice(0, -1);
   const { format: _format, version: _version, ...header } = parsed(headerSchema, first, path);
   const steps: { action: string; file: string; bytes: string; errno?: string | null }[] = [];
-  for (const line of rest) {
+  for (const line of header.boot === boot ? rest : []) {
     const entry = parsed(entrySchema, line, path);
     const last = steps.at(-1);
     if ('intend' in entry) steps.push(entry.intend);
@@ -147,10 +153,10 @@ export function readUnfinished(folder: string): Unfinished | undefined {
   return { ...header, steps };
 }
 
-/** Throws VfioError where a killed run has left something: it must be recovered before anything else is bound. */
-export function refuseUnfinished(folder: string, operation: string): void {
-  const left = readUnfinished(folder);
-  if (left === undefined) return;
+/** Throws VfioError where a killed run of this boot has left something: it must be recovered before anything else is bound. */
+export function refuseUnfinished(folder: string, operation: string, boot: string): void {
+  const left = readUnfinished(folder, boot);
+  if (left?.boot !== boot) return;
   const names = left.changes.map(({ device }) => device.name).join(', ');
   throw new VfioError({
     kind: 'busy',
