@@ -6,6 +6,9 @@ import { renderTable } from './table.js';
 import type { Cell, Column, FieldView, RegistersView, RegisterView, Span, WriteView } from './view.js';
 
 const indent = '  ';
+const margin: Span = { text: indent, role: 'plain' };
+/** What a table has between two columns. */
+const between: Span = { text: '  ', role: 'plain' };
 
 /** Each register on a line, and below it its fields: bits, name, access, value, the value's name, and what it was. */
 export function* renderRegisters(view: RegistersView, columns: number): Generator<Line> {
@@ -88,7 +91,7 @@ function* fieldLines(fields: readonly FieldView[], columns: number, valued: bool
     meaning: meaningOf(field),
   }));
   for (const line of renderTable({ kind: 'table', columns: fieldColumns, rows }, columns - indent.length))
-    yield [{ text: indent, role: 'plain' }, ...line];
+    yield [margin, ...line];
 }
 
 function bitsOf({ high, low }: FieldView): string {
@@ -131,18 +134,30 @@ const changeColumns: readonly Column[] = [
 ];
 
 /** The write, and below it what became of the fields that were asked for, and how others were left alone. */
-export function* renderWrite(view: WriteView, columns: number): Generator<Line> {
-  yield writeLine(view);
-  const rows = (view.fields ?? []).map((field) => ({
+export function writeLines(view: WriteView, columns: number): Line[] {
+  const lines = [writeLine(view)];
+  if (view.fields !== undefined) addChanges(lines, view.fields, columns);
+  for (const note of view.notes ?? []) lines.push([{ text: `${indent}${escape(note)}`, role: 'dim' }]);
+  return lines;
+}
+
+/** A line for each field that was asked for, in columns. */
+function addChanges(lines: Line[], fields: readonly FieldView[], columns: number): void {
+  const [only] = fields;
+  if (only === undefined) return;
+  if (fields.length === 1 && columns === Infinity) {
+    // Nothing to align or to break: the path of scripts, which set one field again and again.
+    const bits: Span = { text: bitsOf(only), role: 'address' };
+    lines.push([margin, bits, between, { text: escape(only.name), role: 'name' }, between, ...changeOf(only)]);
+    return;
+  }
+  const rows = fields.map((field) => ({
     bits: [{ text: bitsOf(field), role: 'address' } as const],
     name: [{ text: field.name, role: 'name' } as const],
     change: changeOf(field),
   }));
-  if (rows.length > 0) {
-    for (const line of renderTable({ kind: 'table', columns: changeColumns, rows }, columns - indent.length))
-      yield [{ text: indent, role: 'plain' }, ...line];
-  }
-  for (const note of view.notes ?? []) yield [{ text: `${indent}${escape(note)}`, role: 'dim' }];
+  for (const line of renderTable({ kind: 'table', columns: changeColumns, rows }, columns - indent.length))
+    lines.push([margin, ...line]);
 }
 
 /** '0x1 SLOW -> 0x4 FAST', '<- 1'. */

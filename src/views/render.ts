@@ -5,7 +5,7 @@ import { renderChart } from './chart.js';
 import { renderDisassembly } from './disassembly.js';
 import { renderFields } from './fields.js';
 import { type Line, spansOf, wrapLine } from './line.js';
-import { renderRegisters, renderWrite } from './registers.js';
+import { renderRegisters, writeLines } from './registers.js';
 import { renderTable } from './table.js';
 import type { View } from './view.js';
 
@@ -19,7 +19,7 @@ export function* render(view: View, columns = Infinity): Generator<Line> {
       yield readLine(view);
       return;
     case 'write':
-      yield* renderWrite(view, columns);
+      yield* writeLines(view, columns);
       return;
     case 'registers':
       yield* renderRegisters(view, columns);

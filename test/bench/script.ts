@@ -9,7 +9,7 @@ const COMMANDS = 100_000;
 const ROUNDS = 10;
 const LIMIT_US = 5;
 /** What a field set by its name may cost in pokes. */
-const SET_RATIO = 4;
+const SET_RATIO = 3;
 /** Commands whose memory is compared with that of COMMANDS. */
 const MANY = 1_000_000;
 /** What the garbage collector leaves, and what it lets grow meanwhile: 64 bytes a command more would be seen. */

@@ -112,3 +112,20 @@ test('prose is broken at spaces, other text stays as it is to be copied', () => 
   assert.equal(plain({ kind: 'text', lines, prose: true }, 10), 'one two\nthree four\n');
   assert.equal(plain({ kind: 'text', lines }, 10), 'one two three four\n');
 });
+
+test('a field that was written is shown the same on a screen that is wide enough as in a file', () => {
+  const field = { name: 'SPEED', high: 3, low: 1, value: 2n };
+  for (const each of [field, { ...field, valueName: 'FAST' }, { ...field, before: 1n, beforeName: 'SLOW' }]) {
+    const view = {
+      kind: 'write',
+      space: 'region0',
+      offset: 0,
+      width: 32,
+      value: 4,
+      written: 4,
+      fields: [each],
+    } as const;
+    assert.equal(plain(view), plain(view, 500));
+    assert.match(plain(view), /\n {2}\[3:1\] {2}SPEED {2}\S/);
+  }
+});

@@ -57,6 +57,20 @@ test('where the device has no map, those of the snapshot say what is written, an
   await assert.rejects(run(`restore ${file} NONE`), /there is no register "NONE"/);
 });
 
+test('what the profile of the device would not have had written is not written where only the snapshot knows it', async (t) => {
+  const { run, output } = await sramBench(t);
+  const file = join(folder, 'edu.json');
+  await run(`close; open sim:edu; poke LIVE 1; poke DMA_SRC 0x40000; snapshot ${file} region0 --registers`);
+  await run('close; open sim:edu --profile none');
+  output.take();
+  await run(`restore ${file}`);
+  const { written } = lastData(output) as { written: { name: string }[] };
+  assert.deepEqual(
+    written.map(({ name }) => name),
+    ['LIVE', 'STATUS', 'DMA_SRC', 'DMA_DST', 'DMA_COUNT'].map((name) => `region0.${name}`),
+  );
+});
+
 test('kinds of access in the snapshot decide: exactly the accesses of what stores, and none to what acts', async () => {
   const { made, file, taken } = await undescribed(
     'kinds',

@@ -24,7 +24,9 @@ export function register(summary: string): Argument<DescribedLocation> {
 /** Reads a LOCATION that must be a register. Throws UsageError only. */
 export function parseRegister(words: Words): Parsed<DescribedLocation> {
   const word = words.peek();
-  const [, path, field] = /^([A-Za-z_].*)\.(\w+=[^=].*)$/.exec(word?.text ?? '') ?? [];
+  // Looked for with care for time: scripts name a register in every line.
+  const [, path, field] =
+    word?.text.includes('=') === true ? (/^([A-Za-z_].*)\.(\w+=[^=].*)$/.exec(word.text) ?? []) : [];
   if (word !== undefined && path !== undefined)
     words.fail('a field stands behind its register', word, `${clip(path)} ${clip(field ?? '')}`);
   return asRegister(words, word, wholeLocation(words, 'REG'));

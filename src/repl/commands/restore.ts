@@ -190,7 +190,8 @@ export const commands = [
       const { device } = context;
       const image = readImage(path);
       if (!flags.force) await checkKind(device, image);
-      const { registers, borrowed } = describedBy(device, image);
+      const described = describedBy(device, image);
+      const { registers, borrowed } = described;
       if (registers.registers.length === 0) {
         throw new UsageError(
           [
@@ -202,7 +203,7 @@ export const commands = [
         );
       }
       const among = names.length === 0 ? undefined : names.flatMap((name) => name.in(registers));
-      const plan = planRestore(device, image, registers, among);
+      const plan = planRestore(device, image, described, among);
       const origin = originOf(image, borrowed);
       if (context.dryRun) {
         yield plannedView(plan, origin, flags.verify);

@@ -37,12 +37,12 @@ export function lookUp(
   path: readonly PathStep[],
 ): FoundRegister | string | undefined {
   const whole = pathText(path);
-  const above = pathText(path.slice(0, -1));
-  for (const find of [set.find.bind(set), set.findEnding.bind(set)]) {
-    const named = oneOf(find(whole, space));
+  const above = path.length === 1 ? '' : pathText(path.slice(0, -1));
+  for (const find of ['find', 'findEnding'] as const) {
+    const named = oneOf(set[find](whole, space));
     if (named !== undefined) return typeof named === 'string' ? `${whole} ${named}` : { register: named };
     if (above === '') continue;
-    const register = oneOf(find(above, space));
+    const register = oneOf(set[find](above, space));
     if (typeof register === 'string') return `${above} ${register}`;
     if (register === undefined) continue;
     const last = pathText(path.slice(-1));
@@ -76,6 +76,7 @@ export function meant(wrong: string, fields: readonly FieldDescription[]): strin
  * STATUS among them, are meant only where no other has the name: every function has them.
  */
 function oneOf(named: readonly Register[]): Register | string | undefined {
+  if (named.length < 2) return named[0];
   const own = named.filter(({ space }) => space !== 'config');
   const found = own.length > 0 ? own : named;
   const names = new Set(found.map(fullName));

@@ -8,6 +8,8 @@ export interface Described {
   readonly registers: RegisterSet;
   /** The regions whose registers are described by maps of the snapshot. */
   readonly borrowed: readonly string[];
+  /** Patterns of the registers that may be restored, in that order; undefined where nobody has said. */
+  readonly restore: readonly string[] | undefined;
 }
 
 /**
@@ -21,13 +23,14 @@ export function describedBy(device: Device, image: Image): Described {
   const open = new Set(device.regions.flatMap(({ name }) => (kept.has(name) && !described.has(name) ? [name] : [])));
   const brought = image.registers.maps.map((map) => ({ ...map, children: within(map.children, open) }));
   const useful = brought.filter(({ children }) => children.length > 0);
-  if (useful.length === 0) return { registers: own, borrowed: [] };
+  const listed = device.profile?.restore;
+  if (useful.length === 0) return { registers: own, borrowed: [], restore: listed };
   const registers = new RegisterSet();
   for (const map of own.maps) registers.add(map);
   // Under a name that is no map's of the device, in whose place it would be put.
   for (const map of useful) registers.add({ ...map, name: `${image.name}: ${map.name}` });
   const spaces = new Set(registers.registers.map(({ space }) => space).filter((space) => open.has(space)));
-  return { registers, borrowed: [...spaces] };
+  return { registers, borrowed: [...spaces], restore: listed ?? image.snapshot.registers?.restore };
 }
 
 /** What of a map is in these spaces. */

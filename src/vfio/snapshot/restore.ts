@@ -10,6 +10,7 @@ import { isWritable, neutralOf, type Part, partsOf } from '../registers/write-ru
 import type { RegisterSet } from '../registers/register-set.js';
 import type { Space } from '../space.js';
 import { bytesOf } from '../width.js';
+import type { Described } from './described.js';
 import { type Image, valueOf } from './image.js';
 
 /** A register that can be brought back to what it was. */
@@ -35,30 +36,31 @@ export interface RestorePlan {
   readonly skips: readonly RestoreSkip[];
   /** Registers that nothing can be written to. */
   readonly readOnly: number;
-  /** Patterns of the profile that no register of the device has. */
+  /** Patterns of the order that no register of the device has. */
   readonly unknown: readonly string[];
   /** Registers of the config space that were left out: how a device sits on its bus is no state of the device. */
   readonly config: number;
 }
 
 /**
- * Which registers of `device`, of those that `known` describes, can be brought back to what `image` has, in the order of the device's profile,
- * or else of the maps. Those that the profile does not list stay as they are, and those of the config space, unless they are `named`, which
+ * Which registers of `device`, of those that are `described`, can be brought back to what `image` has, in the order of the profile, or else
+ * of the maps. Those that the profile does not list stay as they are, and those of the config space, unless they are `named`, which
  * leaves all others out. Worked out from descriptions: nothing is read.
  */
 export function planRestore(
   device: Device,
   image: Image,
-  known: RegisterSet,
+  described: Described,
   named?: readonly Register[],
 ): RestorePlan {
+  const { registers: known, restore } = described;
   const steps: RestoreStep[] = [];
   const skips: RestoreSkip[] = [];
   let [readOnly, config] = [0, 0];
-  const chosen = named !== undefined || device.profile?.restore !== undefined;
+  const chosen = named !== undefined || restore !== undefined;
   const history = historyOf(device);
   history.update();
-  for (const register of inOrder(device, known, named)) {
+  for (const register of inOrder(device, described, named)) {
     if (!chosen && register.space === device.config?.name) {
       config += 1;
       continue;
@@ -68,13 +70,17 @@ export function planRestore(
     else if (typeof found === 'string') skips.push({ register, reason: found });
     else steps.push(found);
   }
-  const unknown = (device.profile?.restore ?? []).filter((pattern) => selected(device, known, pattern).length === 0);
+  const unknown = (restore ?? []).filter((pattern) => selected(device, known, pattern).length === 0);
   return { steps, skips, readOnly, config, unknown };
 }
 
 /** The registers in the order in which they are restored, each place once. */
-function inOrder(device: Device, known: RegisterSet, named: readonly Register[] | undefined): Register[] {
-  const listed = device.profile?.restore?.flatMap((pattern) => selected(device, known, pattern));
+function inOrder(
+  device: Device,
+  { registers: known, restore }: Described,
+  named: readonly Register[] | undefined,
+): Register[] {
+  const listed = restore?.flatMap((pattern) => selected(device, known, pattern));
   const wanted = named === undefined ? undefined : new Set(named);
   const all = wanted === undefined ? (listed ?? known.registers) : [...(listed ?? []), ...known.registers];
   const chosen = all.filter((register) => wanted === undefined || wanted.has(register));

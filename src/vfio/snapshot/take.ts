@@ -207,5 +207,6 @@ function registersOf(device: Device, kept: ReadonlyMap<string, KeptBytes>): NonN
     origin: map.origin,
     description: descriptionOf({ ...map, base: 0 }),
   }));
-  return { maps, values };
+  const restore = device.profile?.restore;
+  return { maps, values, ...(restore && { restore: [...restore] }) };
 }

@@ -1,5 +1,6 @@
-import { readLine, writeLine } from '../access.js';
+import { readLine } from '../access.js';
 import { lineText } from '../line.js';
+import { writeLines } from '../registers.js';
 import { render } from '../render.js';
 import type { View } from '../view.js';
 
@@ -10,9 +11,11 @@ const pieceLength = 65_536;
 export function plain(view: View, columns = Infinity): string {
   // The path of scripts: 100,000 accesses, a line each.
   if (view.kind === 'read') return `${lineText(readLine(view))}\n`;
-  if (view.kind === 'write' && view.fields === undefined && view.notes === undefined)
-    return `${lineText(writeLine(view))}\n`;
   let text = '';
+  if (view.kind === 'write') {
+    for (const line of writeLines(view, columns)) text += `${lineText(line)}\n`;
+    return text;
+  }
   for (const line of render(view, columns)) text += `${lineText(line)}\n`;
   return text;
 }
