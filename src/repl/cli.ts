@@ -119,6 +119,7 @@ export function parseCommandLine(argv: readonly string[]): Request {
     const known = optionalValueOf(key);
     if (!wantsValue && token.value !== undefined && token.value !== known) throw needlessValue(token.rawName, known);
     if (key === 'command') steps.push({ kind: 'command', line: token.value ?? '' });
+    else if (key === 'script' && token.value === '') throw new UsageError('-x needs a script', undefined, '-x SCRIPT');
     else if (key === 'script') steps.push({ kind: 'script', path: token.value ?? '' });
     else if (values.has(key) && wantsValue) throw new UsageError(`${token.rawName} is given twice`);
     else values.set(key, token.value ?? '');

@@ -1,7 +1,7 @@
 import type { Device } from '../vfio/device.js';
 import type { Attachment } from '../vfio/devicetree/attach.js';
 import type { DeviceTree } from '../vfio/devicetree/tree.js';
-import { expandHome } from './arguments/text.js';
+import { expandHome } from '../vfio/home.js';
 import { KERNELS_TREE } from './kernels-tree.js';
 import type { Session } from './session.js';
 

@@ -1,5 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 import { type FailureKind, VfioError } from '../vfio/errors.js';
+import { nearbyFiles } from '../vfio/nearby-files.js';
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
@@ -15,6 +16,13 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 const kinds: Readonly<Record<string, FailureKind>> = { ENOENT: 'absent', EACCES: 'permission', EPERM: 'permission' };
+
+/** The same of a file that should be there already: where it is not, those that are spelled like it are proposed. */
+export function readError(operation: string, path: string, error: unknown): VfioError {
+  const failed = fileError(operation, path, error);
+  const hint = failed.kind === 'absent' ? nearbyFiles(path) : undefined;
+  return hint === undefined ? failed : new VfioError({ ...failed.details, hint });
+}
 
 /** What the system refused of a file, in words: `operation` is a verb such as 'write'. */
 export function fileError(operation: string, path: string, error: unknown): VfioError {

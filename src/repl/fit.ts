@@ -1,3 +1,4 @@
+import { tooWideHint } from '../vfio/access-rules.js';
 import { VfioError } from '../vfio/errors.js';
 import { maxOf } from '../vfio/width.js';
 import type { Location, MaskedValue } from './arguments.js';
@@ -5,9 +6,8 @@ import type { Location, MaskedValue } from './arguments.js';
 /** Throws VfioError where `value` or its mask has more bits than an access at `at`: what is cut off would be gone unseen. */
 export function checkFits(operation: string, at: Location, { value, mask }: MaskedValue): void {
   const most = maxOf(at.width);
-  if (value > most) refuse(operation, at, `the value 0x${value.toString(16)} does not fit ${at.width} bits`);
-  if (mask !== undefined && mask > most)
-    refuse(operation, at, `the mask 0x${mask.toString(16)} does not fit ${at.width} bits`);
+  if (value > most) refuse(operation, at, 'value', value);
+  if (mask !== undefined && mask > most) refuse(operation, at, 'mask', mask);
 }
 
 /** The same for a value that is compared: a bit of it outside the mask could never be found. */
@@ -22,9 +22,9 @@ export function checkComparable(operation: string, at: Location, wanted: MaskedV
   });
 }
 
-function refuse(operation: string, at: Location, why: string): never {
-  const hint = 'use a wider access (.l is 32 bits, .q is 64), or a smaller value';
-  throw new VfioError({ ...placeOf(operation, at), why, hint });
+function refuse(operation: string, at: Location, what: 'value' | 'mask', word: bigint): never {
+  const why = `the ${what} 0x${word.toString(16)} does not fit ${at.width} bits`;
+  throw new VfioError({ ...placeOf(operation, at), why, hint: tooWideHint(word, at.width) });
 }
 
 function placeOf(

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { fileError } from './file-error.js';
+import { readError } from './file-error.js';
 import { parseStep, type Step, stepMark } from './recorded-step.js';
 import { UsageError } from './usage-error.js';
 
@@ -113,6 +113,6 @@ function reading<T>(path: string, body: () => T): T {
   try {
     return body();
   } catch (error) {
-    throw fileError('compare with', path, error);
+    throw readError('compare with', path, error);
   }
 }

@@ -293,6 +293,10 @@ export class Prompt {
   #keepHistory(): void {
     if (!this.#server.terminal || !this.#terminal.history) return;
     const path = historyPath();
+    if (path === undefined) {
+      this.#announce('no history is kept: neither HOME nor the list of users names a home folder');
+      return;
+    }
     try {
       closeSync(openSync(path, 'a+', 0o600));
     } catch (error) {

@@ -1,5 +1,6 @@
 import { commandLineHelp, type Request } from './cli.js';
 import { exitCodes } from './report.js';
+import { Writer } from './standard-output.js';
 import { packageVersion } from './version.js';
 
 /** Carries out what needs no session. @returns the exit code. */
@@ -38,9 +39,9 @@ async function serveUntilStopped(model: string, path: string): Promise<number> {
   return ended === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated;
 }
 
-function print(text: string): Promise<void> {
-  return new Promise((resolve) => {
-    process.stdout.on('error', () => resolve());
-    process.stdout.write(text, () => resolve());
-  });
+/** Prints to standard output. Rejects with VfioError where that takes no more; a reader that went away has read enough. */
+async function print(text: string): Promise<void> {
+  const out = new Writer(1, () => undefined);
+  await out.push(text);
+  await out.flush();
 }

@@ -2,7 +2,7 @@ import { closeSync, constants, createReadStream, fstatSync, openSync } from 'nod
 import { Socket } from 'node:net';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { ReadStream, isatty } from 'node:tty';
-import { fileError } from './file-error.js';
+import { readError } from './file-error.js';
 
 /**
  * The bytes of a script as they come; `signal` ends the waiting for more. A pipe or a terminal is waited for on the event loop: a thread
@@ -14,7 +14,7 @@ export function scriptSource(path: string, signal?: AbortSignal): Readable {
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    throw fileError('run', path, error);
+    throw readError('run', path, error);
   }
   const stream = streamOf(fd, path);
   return signal === undefined ? stream : addAbortSignal(signal, stream);
@@ -27,6 +27,6 @@ function streamOf(fd: number, path: string): Readable {
     return createReadStream(path, { fd });
   } catch (error) {
     closeSync(fd);
-    throw fileError('run', path, error);
+    throw readError('run', path, error);
   }
 }

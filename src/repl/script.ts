@@ -4,10 +4,11 @@ import { StringDecoder } from 'node:string_decoder';
 import { pathToFileURL } from 'node:url';
 import { VfioError } from '../vfio/errors.js';
 import type { ScriptDescription } from '../vfio/profile/description.js';
-import { fileError } from './file-error.js';
+import { readError } from './file-error.js';
 import type { Given } from './lexer.js';
 import { ExpectationError, UsageError } from './usage-error.js';
 import { Interrupted } from './interrupted.js';
+import { orOfProfile } from './missing-script.js';
 import { addSource, JavaScriptError, lineIn } from './javascript-error.js';
 import type { ScriptTools } from './script-tools.js';
 import { scriptSource } from './script-source.js';
@@ -44,9 +45,16 @@ export class ScriptFailure extends Error {
 export async function runScript(session: Session, path: string, options: ScriptOptions = {}): Promise<void> {
   const profile = session.device?.profile;
   const own = profile?.scripts.get(path);
-  if (profile === undefined || own === undefined || existsSync(path)) {
+  const there = profile === undefined || existsSync(path);
+  if (!there && own !== undefined) {
+    await runOwn(session, `${path} of profile ${profile.name}`, own, options);
+    return;
+  }
+  try {
     await runFile(session, path, { ...options, script: path });
-  } else await runOwn(session, `${path} of profile ${profile.name}`, own, options);
+  } catch (error) {
+    throw there ? error : orOfProfile(error, path, profile);
+  }
 }
 
 /** Runs a script of a profile: one of the three that it can be. */
@@ -185,7 +193,7 @@ async function* linesOf(source: AsyncIterable<Buffer>, name: string): AsyncGener
 
 /** What reading a script failed with: the system's reason, or what was wrong already. */
 function readFailure(error: unknown, name: string): unknown {
-  return error instanceof Error && 'syscall' in error ? fileError('run', name, error) : error;
+  return error instanceof Error && 'syscall' in error ? readError('run', name, error) : error;
 }
 
 /** Imports a module and calls what it exports as `run`, or by default. */
@@ -246,7 +254,7 @@ function modified(file: string, path: string): number {
     const kind = statSync(file);
     if (kind.isFile()) return kind.mtimeMs;
   } catch (error) {
-    throw fileError('run', path, error);
+    throw readError('run', path, error);
   }
   throw new UsageError(`${path} is no plain file`, undefined, 'a module is imported from a file');
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, rmSync } from 'node:fs';
 import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { VfioError } from '../vfio/errors.js';
 import { fileError } from './file-error.js';
@@ -17,24 +17,32 @@ export class WholeFile {
   /** Where it is until it is whole, and where it goes then. */
   readonly #move: { readonly from: string; readonly to: string } | undefined;
   readonly #replaces: boolean;
+  readonly #signal: AbortSignal | undefined;
+  /** Where the process ends with the command, nobody comes back to discard what is there. */
+  readonly #aborted = (): void => {
+    if (this.#move) rmSync(this.#move.from, { force: true });
+  };
 
   private constructor(
     path: string,
     handle: FileHandle,
-    replaces: boolean,
+    { replaces, signal }: { readonly replaces: boolean; readonly signal?: AbortSignal | undefined },
     move?: { readonly from: string; readonly to: string },
   ) {
     this.path = path;
     this.#handle = handle;
     this.#replaces = replaces;
+    this.#signal = signal;
     this.#move = move;
+    if (signal?.aborted === true) this.#aborted();
+    signal?.addEventListener('abort', this.#aborted, { once: true });
   }
 
   /**
    * Rejects with VfioError where nothing can be written there (a pipe that nobody reads is such a place), and where a file would be lost that
-   * is not to be replaced.
+   * is not to be replaced. `signal` ends the command that writes it, and takes away at once what is there.
    */
-  static async create(path: string, replaces: boolean): Promise<WholeFile> {
+  static async create(path: string, replaces: boolean, signal?: AbortSignal): Promise<WholeFile> {
     try {
       refuseLoss(path, replaces);
       const there = await stat(path).catch((error: unknown) => {
@@ -47,11 +55,11 @@ export class WholeFile {
         if (there !== undefined) await access(to, W_OK);
         const from = `${to}.${randomBytes(4).toString('hex')}.part`;
         const handle = await open(from, O_WRONLY | O_CREAT | O_EXCL, there === undefined ? 0o666 : there.mode & 0o777);
-        return new WholeFile(path, handle, replaces, { from, to });
+        return new WholeFile(path, handle, { replaces, signal }, { from, to });
       }
       // Without a reader the open of a pipe would wait for ever, in a thread that keeps the process from ending.
       if (there.isFIFO()) await (await open(path, O_WRONLY | O_NONBLOCK)).close();
-      return new WholeFile(path, await open(path, O_WRONLY), replaces);
+      return new WholeFile(path, await open(path, O_WRONLY), { replaces, signal });
     } catch (error) {
       if (error instanceof VfioError) throw error;
       throw fileError('write', path, error);
@@ -64,11 +72,19 @@ export class WholeFile {
     });
   }
 
-  /** All of it is there: on the disk, too, as what is done next may hang the machine. */
+  /**
+   * All of it is there: on the disk, too, as what is done next may hang the machine. Rejects with the reason of `signal` where that came first.
+   */
   async commit(): Promise<void> {
     try {
       if (this.#move) await this.#handle.sync();
       await this.#handle.close();
+    } catch (error) {
+      throw fileError('write', this.path, error);
+    }
+    this.#signal?.throwIfAborted();
+    this.#signal?.removeEventListener('abort', this.#aborted);
+    try {
       if (this.#move === undefined) return;
       // Somebody else may have written it in the meantime.
       refuseLoss(this.#move.to, this.#replaces);
@@ -83,5 +99,6 @@ export class WholeFile {
   async discard(): Promise<void> {
     await this.#handle.close().catch(() => undefined);
     if (this.#move) await rm(this.#move.from, { force: true });
+    this.#signal?.removeEventListener('abort', this.#aborted);
   }
 }

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { lookUp } from '../vfio/registers/lookup.js';
 import { modelNames } from '../vfio/sim/catalog.js';
-import { expandHome } from './arguments/text.js';
+import { expandHome } from '../vfio/home.js';
 import type { World } from './environment.js';
 import { KERNELS_TREE } from './kernels-tree.js';
 import { optionNames } from './options.js';

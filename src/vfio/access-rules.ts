@@ -1,3 +1,4 @@
+import { counted } from './counted.js';
 import { type FailureDetails, VfioError } from './errors.js';
 import type { Gate } from './gate.js';
 import type { BlockFault, BlockShape } from './space.js';
@@ -40,7 +41,7 @@ export function isHeldBack(
 /** What a write that is held back would have written, and a block's number of cells. */
 export const moreOf = {
   word: (word: number | bigint): string => ` <- 0x${word.toString(16)}`,
-  cells: (count: number): string => `, ${count} cells`,
+  cells: (count: number): string => `, ${counted(count, 'cell')}`,
   poll: ' until it matches',
 } as const;
 
@@ -98,8 +99,15 @@ export function wordOf(ground: Ground, width: Width, offset: number, value: numb
   throw new VfioError({
     ...accessDetails(ground, 'write', width, offset),
     why: `the value ${typeof value === 'bigint' ? `0x${value.toString(16)}` : value} does not fit ${width} bits`,
-    hint: 'use a wider access (.l is 32 bits, .q is 64), or a smaller value',
+    hint: tooWideHint(value, width),
   });
+}
+
+/** What to try with a value that has more bits than the access: one that is negative, or the complement of another, may be meant cut off. */
+export function tooWideHint(value: number | bigint, width: Width): string {
+  const wide = typeof value === 'bigint' && value >> BigInt(width) === 2n ** BigInt(64 - width) - 1n && width < 64;
+  if (wide) return `in ${width} bits it is 0x${BigInt.asUintN(width, value).toString(16)}`;
+  return 'use a wider access (.l is 32 bits, .q is 64), or a smaller value';
 }
 
 /** The stride of a block in bytes; throws VfioError where a cell of it would be refused. */
@@ -116,8 +124,8 @@ export function checkBlock(ground: Ground, operation: Operation, { offset, width
   const most = each === 0 ? Infinity : Math.floor((ground.size - offset - step) / each) + 1;
   if (offset + step <= ground.size && count > most) {
     fail(
-      `${count} cells go past the end: ${ground.name} has 0x${ground.size.toString(16)} bytes`,
-      `${most} cells fit from here`,
+      `${counted(count, 'cell')} go past the end: ${ground.name} has 0x${ground.size.toString(16)} bytes`,
+      `${counted(most, 'cell')} ${most === 1 ? 'fits' : 'fit'} from here`,
     );
   }
   checkAccess(ground, operation, width, offset);

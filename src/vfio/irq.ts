@@ -1,3 +1,4 @@
+import { counted } from './counted.js';
 import { VfioError } from './errors.js';
 import type { IrqHost } from './irq-host.js';
 import { type IrqWaiter, waitFor } from './irq-wait.js';
@@ -155,7 +156,7 @@ export class Irq {
         `irq disable ${this.name}; irq enable ${this.name} ${vectors}`,
       );
     }
-    if (!this.#host.gate.admit('irq', `enable ${this.name}, ${vectors} vectors`)) {
+    if (!this.#host.gate.admit('irq', `enable ${this.name}, ${counted(vectors, 'vector')}`)) {
       this.#foreseenIn = this.#host.gate.rehearsal;
       return;
     }

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { VfioError } from './errors.js';
+import { nearbyFiles } from './nearby-files.js';
 
 /** What tells one version of a file from another, without reading it. */
 export interface FileStamp {
@@ -24,12 +25,13 @@ export function withPlainFile<T>(
   { most, operation }: { readonly most: number; readonly operation: string },
   use: (stamp: FileStamp, read: () => Buffer) => T,
 ): T {
-  const refuse = (why: string, errno?: string): VfioError =>
+  const refuse = (why: string, errno?: string, hint?: string): VfioError =>
     new VfioError({
       kind: errno === 'EACCES' ? 'permission' : 'absent',
       operation: `${operation} ${path}`,
       why,
       ...(errno !== undefined && { errno }),
+      ...(hint !== undefined && { hint }),
     });
   let fd: number | undefined;
   try {
@@ -43,7 +45,8 @@ export function withPlainFile<T>(
   } catch (error) {
     if (!(error instanceof Error) || !('syscall' in error)) throw error;
     const code = 'code' in error ? String(error.code) : undefined;
-    throw refuse(code === 'ENOENT' ? 'there is no such file' : 'it cannot be read', code);
+    if (code === 'ENOENT') throw refuse('there is no such file', code, nearbyFiles(path));
+    throw refuse('it cannot be read', code);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

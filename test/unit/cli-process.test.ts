@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../src/repl/main.js', import.meta.url));
@@ -233,12 +234,28 @@ test('a reader that goes away ends it quietly', async () => {
 });
 
 test('an output that takes no more is an error', async () => {
-  const full = openSync('/dev/full', 'w');
-  const child = spawn(process.execPath, [main, '-c', 'echo x'], { stdio: ['ignore', full, 'pipe'] });
-  closeSync(full);
-  const { code, err } = await ended(child);
-  assert.equal(code, 1);
-  assert.match(err, /ENOSPC/);
+  for (const args of [['-c', 'echo x'], ['--help'], ['--version']]) {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    const { code, err } = await ended(child);
+    assert.equal(code, 1, args[0]);
+    assert.match(err, /ENOSPC/, args[0]);
+  }
+});
+
+test('a signal that ends the process takes the file away that is not whole yet', async () => {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    const kept = mkdtempSync(join(folder, 'part-'));
+    // One message for each byte: this takes longer than the test waits for the file to begin.
+    const child = begin(['-c', `save.b region0 0..1M ${kept}/edu.bin`, 'sim:edu']);
+    const end = once(child, 'close');
+    while (readdirSync(kept).length === 0 && child.exitCode === null) await pause(5);
+    assert.match(readdirSync(kept).join(), /^edu\.bin\.\w+\.part$/, signal);
+    child.kill(signal);
+    await end;
+    assert.deepEqual(readdirSync(kept), [], signal);
+  }
 });
 
 test('SIGINT ends it with 130, SIGTERM with 143, while a command runs', async () => {

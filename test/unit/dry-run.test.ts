@@ -95,7 +95,7 @@ test('an interrupt that a dry run would have enabled can be masked, unmasked and
   await assert.rejects(async () => shows('irq mask intx'), /it is off/);
   assert.equal(
     await shows('irq enable intx; irq mask intx; irq unmask intx; irq trigger intx; irq disable intx'),
-    'would enable intx, 1 vectors\nwould mask intx\nwould unmask intx\nwould trigger intx\nwould disable intx\n',
+    'would enable intx, 1 vector\nwould mask intx\nwould unmask intx\nwould trigger intx\nwould disable intx\n',
   );
   await assert.rejects(async () => shows('irq mask intx'), /it is off/);
   await shows('irq enable intx');

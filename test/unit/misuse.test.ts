@@ -74,6 +74,19 @@ test('a value that is wider than the access is refused, and never compared or wr
   }
 });
 
+test('a value that is wider by its sign only is met with what it is in that width', async () => {
+  const hint = async (line: string): Promise<string | undefined> => {
+    const error: unknown = await shown(line).catch((failed: unknown) => failed);
+    assert.ok(error instanceof VfioError, line);
+    return error.details.hint;
+  };
+  assert.equal(await hint('poke region0 0x8000 -1'), 'in 32 bits it is 0xffffffff');
+  assert.equal(await hint('poke.b region0 0x8000 ~0x80'), 'in 8 bits it is 0x7f');
+  assert.equal(await hint('fill.w region0 0x8000 4B -2'), 'in 16 bits it is 0xfffe');
+  assert.match((await hint('poke region0 0x8000 0x1ffffffff')) ?? '', /^use a wider access/);
+  assert.match(await shown('poke.q region0 0x9000 -1'), /<- 0xffffffffffffffff$/m);
+});
+
 test('a comparison with bits outside its mask is refused: it would hold for another value', async () => {
   for (const line of [
     'expect region0 0x8000 == 0x2:0x1',
@@ -127,6 +140,11 @@ test('what is no plain file is written to and not replaced, and no pipe is waite
   await refused(`snapshot ${pipe} region1`, /ENXIO/);
   await refused(`record ${pipe}`, /ENXIO/);
   await refused(`load ${pipe} region0 0x8000`, /it is no plain file/);
+  await refused(`dma map ${pipe} --prot r`, /it is no regular file/);
+  await refused(`dt --dtb ${pipe}`, /it is no plain file/);
+  await refused(`regs load ${pipe}`, /it is no plain file/);
+  await refused(`iommu verify --tables ${pipe}`, /it is no plain file/);
+  await refused('iommu verify --tables /dev/zero', /it is no plain file/);
   assert.ok(statSync(pipe).isFIFO());
   const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
   assert.match(await shown(`save region0 0..16 ${pipe}`), /16 bytes saved/);

@@ -62,7 +62,7 @@ test('g goes to a place, and says what is wrong with one that is not there', asy
   await leavePrompt(screen, `2g`);
   await screen.until((text) => text.includes('go to:'));
   screen.press('\u0015nowhere 0x0\r');
-  await screen.until((text) => text.includes('there is no register "nowhere"'));
+  await screen.until((text) => text.includes('there is no space and no register "nowhere"'));
   screen.press('\u0015region0 0x1000\r');
   const text = await screen.until((shown) => shown.includes('00001000: '));
   assert.ok(!text.includes('go to:'), 'the question is gone');

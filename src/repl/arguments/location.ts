@@ -177,7 +177,7 @@ function atRegister(
     if (typeof register === 'string') {
       if (home !== undefined) throw scanner.error(register, start, end);
       const described = names.spaceNames.length > 0 && names.registers.registers.length > 0;
-      if (described) throw scanner.error(register, start, end, didYouMean(first, names.spaceNames));
+      if (described) throw scanner.error(eitherWay(register), start, end, hintBeside(register, names, first));
       const message = `${unknownSpace(names, first)}, and as a register: ${register}`;
       throw scanner.error(message, start, end, spaceHint(names, first));
     }
@@ -240,8 +240,21 @@ function unknownSpace(names: Names, name: string): string {
     : `there is no space "${clip(name)}"`;
 }
 
+/** Why a word names no register, where it could have been a space as well. */
+function eitherWay(why: string): string {
+  return why.replace(/^there is no register/, 'there is no space and no register');
+}
+
+/** What to try where a word names neither; nothing where `why` proposes something, or tells what the word does name. */
+function hintBeside(why: string, names: Names, name: string): string | undefined {
+  if (why.includes('did you mean') || !why.startsWith('there is no register'))
+    return didYouMean(name, names.spaceNames);
+  return spaceHint(names, name);
+}
+
 function spaceHint(names: Names, name: string): string {
   if (names.spaceNames.length === 0) return 'open DEVICE (try sim:edu)';
+  if (name === 'iova') return 'it is there once memory is mapped for the device: dma alloc NAME SIZE';
   return didYouMean(name, names.spaceNames) ?? `spaces are ${names.spaceNames.join(', ')}`;
 }
 

@@ -6,7 +6,7 @@ import { clip } from '../number.js';
 import { Scanner } from '../scanner.js';
 import { type Argument, type Candidate, combine } from './argument.js';
 import { offsetOf } from './location.js';
-import { expandHome } from './text.js';
+import { expandHome } from '../../vfio/home.js';
 
 /** Where a register map goes. */
 export interface Place {

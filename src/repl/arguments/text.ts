@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { expandHome } from '../../vfio/home.js';
 import type { World } from '../environment.js';
 import { didYouMean } from '../did-you-mean.js';
 import { clip } from '../number.js';
@@ -59,10 +59,6 @@ export function scriptName(summary: string): Argument<string> {
       ...completeFile(typed, world),
     ],
   };
-}
-
-export function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path;
 }
 
 /** DEVICE, as openDevice takes it. */

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { homeFolder } from '../../vfio/home.js';
 
 const EUI64 = /\b(?:[0-9a-f]{2}-){7}[0-9a-f]{2}\b/gi;
 
@@ -7,8 +7,8 @@ const EUI64 = /\b(?:[0-9a-f]{2}-){7}[0-9a-f]{2}\b/gi;
  * Specification, Device Serial Number Extended Capability). Works on lines for people and on JSON.
  */
 export function discreet(text: string): string {
-  const home = homedir();
-  const own = home.length > 1 ? text.replaceAll(`${home}/`, '~/') : text;
+  const home = homeFolder();
+  const own = home !== undefined && home.length > 1 ? text.replaceAll(`${home}/`, '~/') : text;
   return own
     .replaceAll(/\/home\/[^/\s"'\\]+(?=\/)/g, '~')
     .replaceAll(/\b(?!root\b)[a-z_][\w.-]*\$?(?=:[\w.-]+, mode [0-7]{4})/gi, 'USER')

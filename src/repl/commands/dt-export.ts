@@ -209,7 +209,7 @@ function summary(path: string, { commands, data }: Exported): View {
 async function written(context: Context, path: string, replaced: boolean, result: Exported): Promise<View> {
   refuseLoss(path, replaced);
   if (context.dryRun) return { kind: 'text', lines: [`would write ${path}`] };
-  const out = await WholeFile.create(path, replaced);
+  const out = await WholeFile.create(path, replaced, context.signal);
   try {
     await out.write(result.text);
     await out.commit();

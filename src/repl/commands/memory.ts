@@ -1,3 +1,4 @@
+import { counted } from '../../vfio/counted.js';
 import { between, type Skip } from '../../vfio/registers/read-around.js';
 import type { Space } from '../../vfio/space.js';
 import { bytesOf, type Width } from '../../vfio/width.js';
@@ -135,7 +136,7 @@ export const commands = [
       const start = `${piece.space.name}+0x${shape.offset.toString(16)}`;
       return {
         kind: 'text',
-        lines: [`${start}: ${shape.count} cells of ${piece.width} bits <- 0x${word.toString(16)}`],
+        lines: [`${start}: ${counted(shape.count, 'cell')} of ${piece.width} bits <- 0x${word.toString(16)}`],
       };
     },
     toJs({ arguments: { piece, value: word }, flags }) {
@@ -191,7 +192,9 @@ export const commands = [
       const rows = hits.map(({ offset, cell }) => ({ at: `${piece.space.name}+0x${offset.toString(16)}`, cell }));
       const notes = [
         ...(found > hits.length ? [`${found - hits.length} more; --limit shows more`] : []),
-        ...(unread > 0 ? [`${unread} cells could not be read and were not looked at`] : []),
+        ...(unread > 0
+          ? [`${counted(unread, 'cell')} could not be read and ${unread === 1 ? 'was' : 'were'} not looked at`]
+          : []),
         ...skippedLines({ skipped }),
       ];
       const table: View = {
@@ -265,10 +268,10 @@ export const commands = [
           { key: 'rightValue', header: 'value' },
         ],
         rows,
-        empty: `${compared} cells are the same`,
+        empty: compared === 1 ? 'the cell is the same' : `${compared} cells are the same`,
         data: { compared, differ, skipped: shape.count - compared, places: rows },
       };
-      const more = `${differ} of ${compared} cells differ${differ > rows.length ? `; --limit shows more` : ''}`;
+      const more = `${differ} of ${counted(compared, 'cell')} differ${differ > rows.length ? `; --limit shows more` : ''}`;
       const lines = [...(rows.length === 0 ? [] : [more]), ...skippedLines({ skipped })];
       return lines.length === 0 ? table : { kind: 'all', views: [table, { kind: 'text', lines }] };
     },

@@ -295,7 +295,7 @@ export const commands = [
       }
       refuseLoss(path, flags.replace);
       if (context.dryRun) return { kind: 'text', lines: [`would write ${path}`] };
-      const out = await WholeFile.create(path, flags.replace);
+      const out = await WholeFile.create(path, flags.replace, context.signal);
       try {
         await out.write(extension === '.mjs' ? moduleText(skeleton) : jsonText(skeleton));
         await out.commit();

@@ -248,7 +248,7 @@ export const commands = [
       const format = flags.format ?? (extname(path) === '.h' ? 'c' : 'json');
       refuseLoss(path, flags.replace);
       if (context.dryRun) return { kind: 'text', lines: [`would write ${path}`] };
-      const out = await WholeFile.create(path, flags.replace);
+      const out = await WholeFile.create(path, flags.replace, context.signal);
       try {
         await out.write(format === 'c' ? headerOf(map) : `${JSON.stringify(descriptionOf(map), undefined, 2)}\n`);
         await out.commit();

@@ -90,7 +90,7 @@ export const commands = [
       const left = all.filter((part) => !parts.includes(part)).map(({ title }) => `${title.toLowerCase()}: --no-read`);
       if (context.dryRun) return plannedView(context, path, parts);
       // A file that cannot be is found out before the reads.
-      const out = await WholeFile.create(path, flags.replace);
+      const out = await WholeFile.create(path, flags.replace, context.signal);
       try {
         const report = await collect(context, parts, left);
         const text = path.endsWith('.json') ? reportJson(report) : markdown(report);

@@ -95,7 +95,8 @@ export const commands = [
     needs: 'nothing',
     examples: [{ line: 'history 5', says: 'the last five lines' }],
     async run(_context, { arguments: { lines } }): Promise<View> {
-      const kept = await readFile(historyPath(), 'utf8').catch(() => '');
+      const path = historyPath();
+      const kept = path === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
       const newest = kept.split('\n').filter((line) => line !== '');
       return { kind: 'text', lines: newest.slice(0, lines).toReversed() };
     },

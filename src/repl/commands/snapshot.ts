@@ -119,7 +119,7 @@ export const commands = [
       if (context.dryRun) await take();
       context.needValues();
       // A file that cannot be is found out before the reads, which may not be had twice.
-      const out = await WholeFile.create(path, flags.replace);
+      const out = await WholeFile.create(path, flags.replace, context.signal);
       try {
         const taken = await take();
         await out.write(`${JSON.stringify(taken, undefined, 1)}\n`);

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { counted } from '../../vfio/counted.js';
 import { VfioError } from '../../vfio/errors.js';
 import { readAround, type Skip, skipsOf } from '../../vfio/registers/read-around.js';
 import { bytesOf, type Width } from '../../vfio/width.js';
@@ -7,7 +8,7 @@ import type { View } from '../../views/view.js';
 import { bytesIn, file, location, optional, span, toggle, value } from '../arguments.js';
 import { type CellsRead, cautionsFor, chunks, force, skippedLines } from '../cells.js';
 import { defineCommand } from '../command.js';
-import { fileError } from '../file-error.js';
+import { readError } from '../file-error.js';
 import { checkFits } from '../fit.js';
 import { refuseLoss, replace } from '../kept-file.js';
 import { WholeFile } from '../whole-file.js';
@@ -76,7 +77,7 @@ export const commands = [
       }
       if (context.dryRun) readAround(space, shape, cautions, { allowSplit: flags.allowSplit });
       context.needValues();
-      const out = await WholeFile.create(path, flags.replace);
+      const out = await WholeFile.create(path, flags.replace, context.signal);
       let unread = 0;
       const skipped: Skip[] = [];
       try {
@@ -94,7 +95,8 @@ export const commands = [
       const lines = [`${space.name}+0x${offset.toString(16)}: ${shape.count * step} bytes saved to ${path}`];
       if (shape.count * step < bytes)
         lines.push(`the last ${bytes % step} bytes fill no cell of ${width} bits and were left out`);
-      if (unread > 0) lines.push(`${unread} cells could not be read; the file has the value of --fill there`);
+      if (unread > 0)
+        lines.push(`${counted(unread, 'cell')} could not be read; the file has the value of --fill there`);
       lines.push(...skippedLines({ skipped }));
       return { kind: 'text', lines };
     },
@@ -123,7 +125,7 @@ export const commands = [
       const { space, offset, width } = at;
       const step = bytesOf(width);
       const failed = (error: unknown): never => {
-        throw fileError('read', path, error);
+        throw readError('read', path, error);
       };
       // The open of a pipe would wait for a writer, in a thread that keeps the process from ending.
       const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(failed);

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { VfioError } from '../../vfio/errors.js';
 import { makeFolder } from '../../vfio/folder.js';
+import { configurationFolder } from '../../vfio/home.js';
 import { fileError } from '../file-error.js';
 import { refuseLoss } from '../kept-file.js';
 import { UsageError } from '../usage-error.js';
@@ -26,10 +26,9 @@ export interface SavedLayout {
 /** The layout that the full screen begins with, where it was saved. */
 export const INITIAL_LAYOUT = 'default';
 
-/** The folder of the saved layouts. Source: XDG Base Directory Specification. */
+/** The folder of the saved layouts. Throws VfioError where the user has none. */
 function folder(): string {
-  const base = process.env['XDG_CONFIG_HOME'];
-  return join(base === undefined || base === '' ? join(homedir(), '.config') : base, 'vfiodbg', 'layouts');
+  return join(configurationFolder(), 'layouts');
 }
 
 function fileOf(name: string): string {

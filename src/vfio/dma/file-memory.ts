@@ -1,5 +1,6 @@
-import { fstatSync } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { VfioError } from '../errors.js';
+import { nearbyFiles } from '../nearby-files.js';
 import {
   MAP_SHARED,
   O_RDONLY,
@@ -28,8 +29,9 @@ export function mapFile(path: string, prot: Protection, unit: number): FileMemor
   const operation = `map ${path}`;
   const refuse = (why: string, hint: string): VfioError => new VfioError({ kind: 'absent', operation, why, hint });
   const writable = prot !== 'r';
-  const opened = open(path, writable ? O_RDWR : O_RDONLY);
-  if (opened.errno !== 0) throw notOpened(operation, errnoName(opened.errno), prot);
+  // The open of a pipe would wait for a writer.
+  const opened = open(path, (writable ? O_RDWR : O_RDONLY) | constants.O_NONBLOCK);
+  if (opened.errno !== 0) throw notOpened(path, errnoName(opened.errno), prot);
   const fd = opened.value;
   try {
     const stat = fstatSync(fd);
@@ -67,7 +69,7 @@ export function mapFile(path: string, prot: Protection, unit: number): FileMemor
   }
 }
 
-function notOpened(operation: string, errno: string, prot: Protection): VfioError {
+function notOpened(path: string, errno: string, prot: Protection): VfioError {
   const known: Readonly<Record<string, string>> = {
     ENOENT: 'there is no such file',
     EISDIR: 'it is a folder',
@@ -75,12 +77,14 @@ function notOpened(operation: string, errno: string, prot: Protection): VfioErro
     EROFS: 'its file system is read-only',
     ETXTBSY: 'it is being executed',
   };
+  const readOnly = prot !== 'r' && (errno === 'EACCES' || errno === 'EROFS');
+  const hint = readOnly ? '--prot r maps it for reading only' : errno === 'ENOENT' ? nearbyFiles(path) : undefined;
   return new VfioError({
     kind: errno === 'ENOENT' ? 'absent' : 'permission',
-    operation,
+    operation: `map ${path}`,
     errno,
     why: known[errno] ?? 'the file cannot be opened',
-    ...(prot !== 'r' && (errno === 'EACCES' || errno === 'EROFS') && { hint: '--prot r maps it for reading only' }),
+    ...(hint !== undefined && { hint }),
   });
 }
 

@@ -1,8 +1,9 @@
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Roots } from '../bus/roots.js';
 import { exists } from '../bus/sysfs.js';
 import { VfioError } from '../errors.js';
+import { nearbyFiles } from '../nearby-files.js';
 import { TableParser, type Leaf } from './page-table.js';
 import type { IommuUnit } from './unit.js';
 
@@ -64,8 +65,12 @@ function codeOf(error: unknown): string {
  * parser knows the heading when the first batch has come. Throws a VfioError where the file cannot be read.
  */
 export function* readTable(file: string, device: string, parser = new TableParser(device)): Generator<Leaf[]> {
-  const fd = attempt(file, device, () => openSync(file, 'r'));
+  // The open of a pipe would wait for a writer; a device may have no end.
+  const fd = attempt(file, device, () => openSync(file, constants.O_RDONLY | constants.O_NONBLOCK));
   try {
+    if (!fstatSync(fd).isFile()) {
+      throw new VfioError({ kind: 'unsupported', operation: `read ${file}`, device, why: 'it is no plain file' });
+    }
     const chunk = Buffer.alloc(CHUNK_BYTES);
     for (;;) {
       const length = attempt(file, device, () => readSync(fd, chunk, 0, chunk.length, null));
@@ -84,12 +89,19 @@ function attempt<T>(file: string, device: string, run: () => T): T {
   } catch (error) {
     const errno = codeOf(error);
     const refused = errno === 'EACCES' || errno === 'EPERM';
+    const absent = errno === 'ENOENT';
+    const near = absent ? nearbyFiles(file) : undefined;
     throw new VfioError({
-      kind: refused ? 'permission' : 'kernel',
+      kind: refused ? 'permission' : absent ? 'absent' : 'kernel',
       operation: `read ${file}`,
       device,
       errno,
-      why: refused ? 'the page tables are not shown to you' : 'the page tables could not be read',
+      why: refused
+        ? 'the page tables are not shown to you'
+        : absent
+          ? 'there is no such file'
+          : 'the page tables could not be read',
+      ...(near !== undefined && { hint: near }),
       ...(refused && { hint: 'run as root; a kernel in lockdown mode shows them to nobody' }),
     });
   }

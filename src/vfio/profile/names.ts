@@ -1,15 +1,13 @@
 import { readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { extname, join } from 'node:path';
+import { configurationFolder } from '../home.js';
 import { shippedProfiles } from './shipped/index.js';
 
 export const profileExtensions = ['.json', '.mjs'] as const;
 
-/** Where the user's own profiles are. */
-export function userFolder(): string {
-  const configuration = process.env['XDG_CONFIG_HOME'];
-  const base = configuration === undefined || configuration === '' ? join(homedir(), '.config') : configuration;
-  return join(base, 'vfiodbg', 'profiles');
+/** Where the user's own profiles are. Throws VfioError where the user has no home folder. */
+function userFolder(): string {
+  return join(configurationFolder(), 'profiles');
 }
 
 export function isProfileFile(name: string): boolean {

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { VfioError } from '../errors.js';
+import { nearbyFiles } from '../nearby-files.js';
 
 const hex = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,16}$/, 'a number is hexadecimal, such as 0x10'));
 const word = v.pipe(
@@ -126,7 +127,8 @@ function textOf(file: string, refuse: (why: string, hint: string) => VfioError):
   } catch (error) {
     if (error instanceof VfioError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
-    throw refuse(code === 'ENOENT' ? 'there is no such file' : `it cannot be read: ${code}`, hint);
+    if (code === 'ENOENT') throw refuse('there is no such file', nearbyFiles(file) ?? hint);
+    throw refuse(`it cannot be read: ${code}`, hint);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

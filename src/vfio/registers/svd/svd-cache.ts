@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeFolder } from '../../folder.js';
+import { cacheFolder } from '../../home.js';
 import type { FieldDescription, WriteConstraint } from '../register-map.js';
 import type { Sketch } from '../sketch.js';
 import type { FileStamp } from '../../plain-file.js';
@@ -36,10 +36,15 @@ interface Header {
  * the device, and one for each peripheral, of which only those that are asked for are decoded. What cannot be used is ignored; nothing here fails.
  */
 export class SvdCache {
-  readonly #folder: string;
+  readonly #given: string | undefined;
 
-  constructor(folder = defaultFolder()) {
-    this.#folder = folder;
+  constructor(folder?: string) {
+    this.#given = folder;
+  }
+
+  /** Throws VfioError where the user has no home folder. */
+  get #folder(): string {
+    return this.#given ?? join(cacheFolder(), 'svd');
   }
 
   /** What is known of the file `path` (an absolute one), if it is still the one that was read. */
@@ -107,11 +112,6 @@ export class SvdCache {
       .sort((one, other) => other.age - one.age);
     for (const { file } of byAge.slice(MOST_FILES)) rmSync(file, { force: true });
   }
-}
-
-function defaultFolder(): string {
-  const given = process.env['XDG_CACHE_HOME'];
-  return join(given !== undefined && given.startsWith('/') ? given : join(homedir(), '.cache'), 'vfiodbg', 'svd');
 }
 
 /** The size too: reproducible packages give all their files one time. */
