@@ -81,6 +81,17 @@ test('a key that an object has twice is met with both of its places, in plain JS
   assert.deepEqual(read(same), JSON.parse(same));
 });
 
+test('what goes deeper than any reader follows is refused at its place', () => {
+  const nested = (deep: number): string => `{\n "a": ${'['.repeat(deep)}${']'.repeat(deep)} }`;
+  assert.deepEqual(read(nested(255)), JSON.parse(nested(255)));
+  for (const deep of [256, 20_000]) {
+    assert.throws(
+      () => read(nested(deep)),
+      (error) => error instanceof VfioError && error.details.why === 'm.json:2:262: its lists and objects go too deep',
+    );
+  }
+});
+
 test('no text takes long, and none does anything but give data or a failure', () => {
   const pieces = fc.constantFrom(...'{ } [ ] , : " "a" 1 0x // /* */ \n \\ null __proto__'.split(' '), ' ');
   fc.assert(

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { findNodeAtLocation, Node, ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { VfioError } from '../errors.js';
-import { repeatedKey } from './repeated-key.js';
+import { structureFault } from './structure-fault.js';
 
 /**
  * What is in JSON that a person wrote: comments (// and between slashes and stars) and commas behind the last element are passed over. Throws
@@ -13,11 +13,12 @@ export function dataOf(given: string, operation: string, file: string): unknown 
   const failure = (at: number, { why, hint }: Mistake): VfioError =>
     new VfioError({ kind: 'unsupported', operation, why: `${file}:${lineAndColumn(text, at)}: ${why}`, hint });
   const data = plain(text) ?? commented(text, failure);
-  const repeated = repeatedKey(text);
-  if (repeated === undefined) return data;
-  const key = JSON.stringify(repeated.key.slice(0, 40));
+  const fault = structureFault(text);
+  if (fault === undefined) return data;
+  if (fault.kind === 'deep') throw failure(fault.at, tooDeep);
+  const key = JSON.stringify(fault.key.slice(0, 40));
   const hint = 'only the last would count: keep one of them, or name one of them otherwise';
-  throw failure(repeated.at, { why: `${key} is there already, at ${lineAndColumn(text, repeated.first)}`, hint });
+  throw failure(fault.at, { why: `${key} is there already, at ${lineAndColumn(text, fault.first)}`, hint });
 }
 
 /** What JSON.parse makes of it; undefined where it is no plain JSON. */
@@ -65,6 +66,8 @@ interface Mistake {
   readonly hint: string;
 }
 
+const tooDeep: Mistake = { why: 'its lists and objects go too deep', hint: 'is a bracket missing?' };
+
 /** What is no plain JSON; throws what `failure` makes of the first mistake and its place in the text. */
 function commented(text: string, failure: (at: number, mistake: Mistake) => VfioError): unknown {
   const jsonc = parser();
@@ -75,7 +78,7 @@ function commented(text: string, failure: (at: number, mistake: Mistake) => Vfio
     if (errors.length === 0) data = root && valueOf(root);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw failure(0, { why: 'its lists and objects go too deep', hint: 'is a bracket missing?' });
+    throw failure(0, tooDeep);
   }
   const [first] = errors;
   if (first === undefined) return data;
