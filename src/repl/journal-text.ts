@@ -18,9 +18,9 @@ export type JournalTopic = keyof typeof journalTopics;
 
 export const topicNames = Object.keys(journalTopics) as JournalTopic[];
 
-export function isAbout(entry: JournalEntry, topics: readonly JournalTopic[]): boolean {
+export function isAbout({ kind }: Pick<JournalEntry, 'kind'>, topics: readonly JournalTopic[]): boolean {
   if (topics.length === 0) return true;
-  return topics.some((topic) => (journalTopics[topic] as readonly string[]).includes(entry.kind));
+  return topics.some((topic) => (journalTopics[topic] as readonly string[]).includes(kind));
 }
 
 /** What happened, as one line without its time. */

@@ -60,6 +60,7 @@ export class IrqVector {
     this.#roll(timeNs);
     const at = this.#window % WINDOWS;
     this.#windows[at] = (this.#windows[at] ?? 0) + Number(count);
+    if (this.triggered.length === 0) return 0n;
     const made = this.triggered.splice(0, Number(count));
     for (const time of made) this.latency.add(Math.max(0, timeNs - time));
     const software = BigInt(made.length);

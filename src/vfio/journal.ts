@@ -60,6 +60,9 @@ export type JournalEntry = AccessEntry | BlockEntry | HappeningEntry;
 /** `bytes` are those that a block read (zeros where that was refused) or wrote: the caller's own, to be looked at during the call only. */
 export type JournalListener = (entry: JournalEntry, bytes?: Uint8Array) => void;
 
+/** Told of each entry by its kind and number alone, which costs a storm of interrupts next to nothing. */
+export type JournalWatcher = (kind: JournalEntry['kind'], sequence: number) => void;
+
 // The getter behind the global `process` costs as much as a third of the clock; importing node:process costs 3 ms once, for its streams.
 const { hrtime } = process;
 
@@ -107,6 +110,7 @@ export class Journal {
   readonly #spaces: string[] = [];
   readonly #signallers: Signaller[] = [];
   readonly #listeners = new Set<JournalListener>();
+  readonly #watchers = new Set<JournalWatcher>();
   #listening = false;
   #next = 0;
 
@@ -207,8 +211,22 @@ export class Journal {
   }
 
   #tell(sequence: number, bytes?: Uint8Array): void {
+    if (this.#watchers.size > 0) {
+      const kind = this.#kindAt(sequence);
+      if (kind !== undefined) for (const watcher of this.#watchers) watcher(kind, sequence);
+    }
+    if (this.#listeners.size === 0) return;
     const entry = this.#at(sequence);
     if (entry) for (const listener of this.#listeners) listener(entry, bytes);
+  }
+
+  /** The same as that of `#at`, which makes the entry. */
+  #kindAt(sequence: number): JournalEntry['kind'] | undefined {
+    const meta = this.#slots[(sequence & this.#mask) * SLOT + META] ?? 0;
+    if (meta >= 0) return meta & WRITE ? 'write' : 'read';
+    if (this.#signallers[FIRST_SIGNALLER - meta] !== undefined) return 'irq';
+    const kept = this.#extras[sequence & this.#mask];
+    return typeof kept === 'object' ? kept.kind : happeningKinds[FIRST_KIND - meta];
   }
 
   #at(sequence: number): JournalEntry | undefined {
@@ -262,11 +280,20 @@ export class Journal {
 
   /** Calls `listener` for each entry as it is recorded; the returned function ends that. */
   follow(listener: JournalListener): () => void {
-    this.#listeners.add(listener);
+    return this.#listen(this.#listeners, listener);
+  }
+
+  /** The same for who needs no more than that it is there: `entry` gives it when it is wanted. */
+  watch(watcher: JournalWatcher): () => void {
+    return this.#listen(this.#watchers, watcher);
+  }
+
+  #listen<T>(all: Set<T>, one: T): () => void {
+    all.add(one);
     this.#listening = true;
     return () => {
-      this.#listeners.delete(listener);
-      this.#listening = this.#listeners.size > 0;
+      all.delete(one);
+      this.#listening = this.#listeners.size + this.#watchers.size > 0;
     };
   }
 }

@@ -104,3 +104,24 @@ test('signals of interrupts are told in words and as data, however many they are
   assert.equal(journal.entry(2)?.time, 20);
   assert.equal(journal.entry(5), undefined);
 });
+
+test('a watcher is told of the kind and number of every entry, as a follower is of the entry', () => {
+  const journal = new Journal(16);
+  const [watched, followed]: [unknown[], unknown[]] = [[], []];
+  const leave = journal.watch((kind, sequence) => watched.push([kind, sequence]));
+  journal.follow(({ kind, sequence }) => followed.push([kind, sequence]));
+  const space = journal.registerSpace('region0');
+  journal.read(space, 32, 0, 1);
+  journal.write(space, 64, 8, 1n);
+  journal.fault('read', 'region0', 32, 4, 'SIGBUS');
+  journal.note('reset', 'a text alone');
+  journal.note('dma-fault', 'one with data', { iova: 0 });
+  const signaller = journal.registerSignaller({ irq: 'msi', vector: 0, label: 'msi[0]' });
+  journal.signalled(signaller, 1n, 0n, 5);
+  journal.signalled(signaller, 2n ** 60n, 0n, 6);
+  assert.deepEqual(watched, followed);
+  assert.equal(watched.length, 7);
+  leave();
+  journal.note('reset', 'nobody watches');
+  assert.equal(watched.length, 7);
+});

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { flagName } from '../../src/repl/command.js';
 import { commandModules } from '../../src/repl/commands/index.js';
@@ -31,7 +32,8 @@ async function sessionOn(t: TestContext, device: string | undefined, before: rea
 }
 
 function lookAt(session: Session, line: string): Promise<View> {
-  return new Look(session, line, new LookingNames(session, new Tally())).view();
+  const look = new Look(session, line, new LookingNames(session, new Tally()));
+  return look.view(look.begin({ redraw: () => undefined, breathe: () => setImmediate() }));
 }
 
 /** What a look must leave as it was. */

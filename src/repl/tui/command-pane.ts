@@ -69,7 +69,7 @@ export class CommandPane extends Pane {
   async #outcomesOf(looks: readonly Look[]): Promise<Outcome[] | undefined> {
     const outcomes: Outcome[] = [];
     for (const look of looks) {
-      this.#looking = look.begin(() => this.host.redraw());
+      this.#looking = look.begin(this.host);
       try {
         outcomes.push({ view: this.shaped(await look.view(this.#looking)) });
       } catch (error) {

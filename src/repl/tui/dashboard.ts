@@ -11,6 +11,7 @@ import { location } from '../arguments.js';
 import { Prompt } from '../repl.js';
 import type { Session } from '../session.js';
 import { type Binding, bindings, labelOf } from './bindings.js';
+import { DrawClock } from './draw-clock.js';
 import { editIn } from './edit.js';
 import { InterruptsPane } from './interrupts-pane.js';
 import { JobControl } from './job-control.js';
@@ -18,6 +19,8 @@ import { keyHelp, keyLine, whyNothing } from './key-help.js';
 import { liveWork } from './live-work.js';
 import { MemoryPane } from './memory-pane.js';
 import type { Pane } from './pane.js';
+import { PaneSearch } from './pane-search.js';
+import { titleOf } from './pane-title.js';
 import { PaneSet, type PaneSetHost } from './pane-set.js';
 import { INITIAL_LAYOUT, savedLayouts } from './saved-layout.js';
 import { planOf } from './plan.js';
@@ -28,8 +31,6 @@ import { RegistersPane } from './registers-pane.js';
 import { StatusLine } from './status-line.js';
 import { typedArgument } from './typed-argument.js';
 
-/** Milliseconds between two pictures at the least. */
-const FRAME_MS = 20;
 /** Lines that a turn of the wheel scrolls. */
 const WHEEL = 3;
 
@@ -59,15 +60,16 @@ export class Dashboard implements PaneSetHost {
   recent: readonly string[] = [];
   #zoomed = false;
   readonly #questions = new Questions(() => this.redraw());
+  readonly search = new PaneSearch(
+    this.#questions,
+    (text) => this.#status.tell(text),
+    (body) => this.#guarded(body),
+  );
   /** The prompt's line, once it runs. */
   #line: Prompt | undefined;
   /** Where everything lay in the last picture. */
   #placed: Layout['panes'] = [];
-  #closed = false;
-  #drawn = 0;
-  #timer: NodeJS.Timeout | undefined;
-  /** When that draws. */
-  #due = 0;
+  readonly #clock = new DrawClock(() => this.#draw());
   #leave: () => void = () => undefined;
   readonly #jobs = new JobControl({
     give: () => {
@@ -133,8 +135,7 @@ export class Dashboard implements PaneSetHost {
 
   /** Gives the terminal back. Safe to call twice. */
   close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#clock.close();
     this.#jobs.close();
     this.#status.close();
     this.#set.close();
@@ -177,19 +178,15 @@ export class Dashboard implements PaneSetHost {
 
   // What is drawn.
 
-  redraw(patience = 0): void {
-    if (this.#closed) return;
-    const now = performance.now();
-    const due = Math.max(now + patience, this.#drawn + FRAME_MS);
-    if (this.#timer !== undefined && this.#due <= due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => this.#draw(), due - now);
+  redraw(patience?: number): void {
+    this.#clock.redraw(patience);
+  }
+
+  breathe(): Promise<void> {
+    return this.#clock.turn();
   }
 
   #draw(): void {
-    this.#timer = undefined;
-    this.#drawn = performance.now();
     const layout = this.#layOut();
     this.#placed = layout.panes;
     this.#screen.draw(this.#frame(layout));
@@ -215,20 +212,18 @@ export class Dashboard implements PaneSetHost {
     const lines = pane.lines(insideOf(rect));
     const focused = id === this.#focus;
     const { cursor } = pane;
-    return { id, rect, title: this.#titleOf(pane), lines, focused, ...(cursor !== undefined && { cursor }) };
+    return {
+      id,
+      rect,
+      title: titleOf(pane, this.#set.all.indexOf(pane) + 1),
+      lines,
+      focused,
+      ...(cursor !== undefined && { cursor }),
+    };
   }
 
   #nameOf(id: string): string {
     return `F${this.#set.all.findIndex((pane) => pane.id === id) + 1} ${escape(id)}`;
-  }
-
-  #titleOf(pane: Pane): Line {
-    const { above, below } = pane.unseen;
-    const slow = pane.slow === undefined ? '' : ` (a look takes ${pane.slow.toFixed(0)} ms: fewer of them)`;
-    const progress = pane.progress === undefined ? '' : ` ${pane.progress}`;
-    const more = below > 0 ? ` +${below}` : above > 0 ? ' end' : '';
-    const number = this.#set.all.indexOf(pane) + 1;
-    return [{ text: `F${number} ${escape(pane.title)}${slow}${progress}${more}`, role: 'heading' }];
   }
 
   // Who has the keys.
@@ -278,8 +273,7 @@ export class Dashboard implements PaneSetHost {
   }
 
   #onKey(key: Key): void {
-    // What it does is seen at once, however short ago the last picture was drawn.
-    this.#drawn = 0;
+    this.#clock.keyCame();
     const binding = this.#bindingOf(key);
     const text = !this.#questions.open && this.pane === this.#prompt;
     if (binding === undefined && key.name.startsWith('M-') && !(text && lineKeys.has(key.name))) {
@@ -411,29 +405,6 @@ export class Dashboard implements PaneSetHost {
     });
   }
 
-  askSearch(): void {
-    const { pane } = this;
-    this.#questions.ask(pane.searchTitle, pane.sought ?? '', (text) => {
-      const answer = pane.search(text);
-      if (!(answer instanceof Promise)) return answer;
-      void this.#guarded(() => this.#tellOf(answer));
-      return undefined;
-    });
-  }
-
-  searchOn(): Promise<void> {
-    return this.#tellOf(this.pane.searchNext());
-  }
-
-  async #tellOf(answer: string | undefined | Promise<string | undefined>): Promise<void> {
-    const text = await answer;
-    if (text !== undefined) this.#status.tell(text);
-  }
-
-  stopSearch(): void {
-    if (!this.pane.stopSearch()) this.#status.tell('Esc stops a search, and none runs; q leaves');
-  }
-
   /** By the terminal itself: over ssh it is the user's own clipboard. Source: xterm's control sequences, OSC 52. */
   copy(): void {
     const { text } = this.pane;
@@ -443,6 +414,7 @@ export class Dashboard implements PaneSetHost {
 
   repaint(): void {
     this.#screen.repaint();
+    this.redraw();
   }
 
   suspend(): void {

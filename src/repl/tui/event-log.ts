@@ -22,6 +22,10 @@ export class EventLog implements Lines {
   #halted: readonly JournalEntry[] | undefined;
   #missed = 0;
   #topics: readonly JournalTopic[];
+  /** Whether entries of a kind are shown, as far as that was asked. */
+  readonly #shows = new Map<JournalEntry['kind'], boolean>();
+  /** It was told that something has changed, and nobody has looked since. */
+  #told = false;
   /** The time that the others are counted from: that of the oldest entry there was when the device was turned to. */
   #start = 0;
 
@@ -38,7 +42,7 @@ export class EventLog implements Lines {
     this.#device = device;
     this.#start = device === undefined ? 0 : startOf(device);
     this.#fill();
-    if (device !== undefined) this.#leave = device.journal.follow((entry) => this.#take(entry));
+    if (device !== undefined) this.#leave = device.journal.watch((kind, sequence) => this.#take(kind, sequence));
   }
 
   get topics(): readonly JournalTopic[] {
@@ -47,6 +51,7 @@ export class EventLog implements Lines {
 
   set topics(topics: readonly JournalTopic[]) {
     this.#topics = topics;
+    this.#shows.clear();
     this.#fill();
   }
 
@@ -57,12 +62,16 @@ export class EventLog implements Lines {
     this.#changed();
   }
 
-  #take(entry: JournalEntry): void {
-    if (!isAbout(entry, this.#topics)) return;
-    this.#sequences.push(entry.sequence);
+  #take(kind: JournalEntry['kind'], sequence: number): void {
+    let shown = this.#shows.get(kind);
+    if (shown === undefined) this.#shows.set(kind, (shown = isAbout({ kind }, this.#topics)));
+    if (!shown) return;
+    this.#sequences.push(sequence);
     if (this.#halted !== undefined) this.#missed += 1;
     // Not one by one: moving thousands of entries for each new one would cost more than showing them.
     if (this.#sequences.length > 2 * MOST) this.#sequences = this.#sequences.slice(-MOST);
+    if (this.#told) return;
+    this.#told = true;
     this.#changed();
   }
 
@@ -87,6 +96,7 @@ export class EventLog implements Lines {
   }
 
   slice(start = 0, end = this.length): Line[] {
+    this.#told = false;
     const shown = this.#halted?.slice(start, end) ?? this.#entries(start, end);
     return shown.map((entry) => this.#lineOf(entry));
   }

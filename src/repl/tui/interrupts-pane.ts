@@ -72,11 +72,13 @@ export class InterruptsPane extends Pane {
 
   pause(): void {
     this.#log.halt(!this.#log.halted);
+    this.host.redraw();
   }
 
   nextFilter(): void {
     this.#filter = (this.#filter + 1) % filters.length;
     this.#log.topics = filters[this.#filter]?.[1] ?? [];
+    this.host.redraw();
   }
 
   /** Writes the log's lines to a new file. Throws VfioError where that fails. @returns how many there were. */

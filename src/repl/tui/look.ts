@@ -6,7 +6,9 @@ import type { Answer } from '../command.js';
 import { parseLine, type Statement } from '../parser.js';
 import { Running } from '../running.js';
 import type { Session } from '../session.js';
+import { Interrupted } from '../interrupted.js';
 import type { LookingNames } from './looking-names.js';
+import type { PaneHost } from './pane.js';
 import { ExpectationError, UsageError } from '../usage-error.js';
 
 /**
@@ -29,13 +31,13 @@ export class Look {
     await this.#statement();
   }
 
-  /** What a look is taken with, and ended with before its time; `changed` is told where it says how far it is. */
-  begin(changed: () => void): LookingRun {
-    return new LookingRun(this.#session, this.#names, changed);
+  /** What a look is taken with, and ended with before its time. */
+  begin(host: LookingHost): LookingRun {
+    return new LookingRun(this.#session, this.#names, host);
   }
 
   /** What the line answers now. Rejects with UsageError or VfioError. */
-  async view(looking = this.begin(() => undefined)): Promise<View> {
+  async view(looking: LookingRun): Promise<View> {
     const statement = await this.#statement();
     const session = this.#session;
     if (statement.command.needs === 'device') session.requireDevice();
@@ -90,24 +92,32 @@ export class Look {
 /** A look says nothing of its progress before it has taken so long, in milliseconds. */
 const FIRST_PROGRESS = 1000;
 
+/** Whom a look tells how far it is, and who lets it go on. */
+export type LookingHost = Pick<PaneHost, 'redraw' | 'breathe'>;
+
 /** A command that runs in a pane: what it says of its progress is for the pane alone. */
 export class LookingRun extends Running {
   readonly #names: LookingNames;
-  readonly #changed: () => void;
+  readonly #host: LookingHost;
   readonly #begun = performance.now();
   /** How far it is, where it takes long. */
   told: string | undefined;
 
-  constructor(session: Session, names: LookingNames, changed: () => void) {
+  constructor(session: Session, names: LookingNames, host: LookingHost) {
     super(session, false);
     this.#names = names;
-    this.#changed = changed;
+    this.#host = host;
+  }
+
+  override async breathe(): Promise<void> {
+    await this.#host.breathe();
+    if (this.interrupted) throw new Interrupted();
   }
 
   override progress(text: string): void {
     if (performance.now() - this.#begun < FIRST_PROGRESS) return;
     this.told = text;
-    this.#changed();
+    this.#host.redraw();
   }
 
   override live(): void {

@@ -6,7 +6,7 @@ import type { Tally } from '../../vfio/tally.js';
 import { bytesOf, type Width } from '../../vfio/width.js';
 
 /** How long the keys may wait for reads, in milliseconds, unless a single one takes longer. */
-export const AT_ONCE_MS = 10;
+export const AT_ONCE_MS = 5;
 
 /**
  * A space as a pane may have it: read again and again without anybody asking, so that what a read would change is refused, and every write.

@@ -87,7 +87,7 @@ export class MemoryPane extends CommandPane {
     const wanted = this.#wanted;
     if (wanted === undefined || space === undefined) return undefined;
     this.stopSearch();
-    const looking = new LookingRun(this.#session, this.#names, () => undefined);
+    const looking = new LookingRun(this.#session, this.#names, this.host);
     this.#searching = looking;
     const progress = this.#progressOf(space.name, wanted.says);
     try {

@@ -48,7 +48,10 @@ export class PaneSet implements PaneBoard {
     this.#host = host;
     this.#prompt = prompt;
     this.names = new LookingNames(session, new Tally());
-    this.refresher = new Refresher((pane) => host.isVisible(pane));
+    this.refresher = new Refresher(
+      (pane) => host.isVisible(pane),
+      () => host.breathe(),
+    );
     for (const spec of initialPanes) this.#add(spec);
     this.#telling = setInterval(() => this.#tell(), TELL_MS);
     this.#telling.unref();

@@ -14,6 +14,8 @@ export interface PaneHost {
   redraw(patience?: number): void;
   /** How far is what takes long, for the status line; undefined when it is done. */
   progress(text: string | undefined): void;
+  /** Resolves when the event loop had its turn, and no key waits for its answer. */
+  breathe(): Promise<void>;
 }
 
 /**

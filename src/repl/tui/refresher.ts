@@ -18,13 +18,16 @@ function untilNext(every: number): number {
  */
 export class Refresher {
   readonly #visible: (pane: Pane) => boolean;
+  readonly #breathe: () => Promise<void>;
   readonly #timers = new Map<Pane, NodeJS.Timeout>();
   /** Panes whose turn has passed while they were hidden. */
   readonly #passed = new Set<Pane>();
   #halted = false;
 
-  constructor(visible: (pane: Pane) => boolean) {
+  /** `breathe` resolves when the keys had their turn. */
+  constructor(visible: (pane: Pane) => boolean, breathe: () => Promise<void>) {
     this.#visible = visible;
+    this.#breathe = breathe;
   }
 
   add(pane: Pane): void {
@@ -67,6 +70,8 @@ export class Refresher {
   async #look(pane: Pane): Promise<void> {
     const { every } = pane;
     if (every === undefined) return;
+    await this.#breathe();
+    if (!this.#timers.has(pane)) return;
     const begun = performance.now();
     if (!this.#visible(pane)) this.#passed.add(pane);
     else if (!this.#halted) await pane.refresh();

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { bitsText, nameOf, valueIn } from '../../vfio/registers/field-value.js';
 import { fullName } from '../../vfio/registers/lookup.js';
 import type { FieldDescription, Register } from '../../vfio/registers/register-map.js';
@@ -124,7 +123,7 @@ export class RegistersPane extends Pane {
       if (performance.now() - begun < AT_ONCE_MS) continue;
       // A device that answers slowly: the keys have their turn.
       this.host.redraw(PART_PATIENCE);
-      await setImmediate();
+      await this.host.breathe();
       // Another device is for the next look.
       if (this.#session.device !== device) return;
       begun = performance.now();

@@ -88,7 +88,7 @@ export class StatusLine {
     const { journal } = device ?? {};
     this.#faults = [...(journal?.entries() ?? [])].filter(({ kind }) => kind === 'dma-fault').length;
     this.#leave =
-      journal?.follow(({ kind }) => {
+      journal?.watch((kind) => {
         if (kind !== 'dma-fault') return;
         this.#faults += 1;
         this.#redraw();

@@ -1,6 +1,6 @@
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import type { Widgets } from 'blessed';
-import { cut } from '../text-width.js';
+import { cut, textWidth } from '../text-width.js';
 import { lineText } from '../line.js';
 import { DIALOG, type Frame, insideOf, type PaneFrame } from './frame.js';
 import { type KeyListener, KeyReader } from './key-reader.js';
@@ -38,6 +38,8 @@ type BlessedScreen = Widgets.Screen & {
 interface Boxes {
   readonly frame: Widgets.BoxElement;
   readonly title: Widgets.BoxElement;
+  /** Where it lies and whether it has the keys, as it was drawn. */
+  shape: string;
 }
 
 /**
@@ -51,8 +53,14 @@ export class Screen {
   readonly #status: Widgets.BoxElement;
   readonly #keys: Widgets.BoxElement;
   readonly #reader: KeyReader;
+  /** Boxes whose content is another one than in the last picture, those above others behind them. */
+  readonly #changed = new Set<Widgets.BoxElement>();
+  /** Where the cursor stands: 'column,row', or nothing where it is hidden. */
+  #cursor = '';
   #closed = false;
   #suspended = false;
+  /** Something has moved, or lies over something else: no box can be drawn alone. */
+  #whole = true;
 
   constructor(options: ScreenOptions) {
     this.#options = options;
@@ -72,7 +80,10 @@ export class Screen {
     const line = { left: 0, height: 1, width: '100%', tags: false, wrap: false };
     this.#status = blessed.box({ parent: this.#screen, top: 0, ...line });
     this.#keys = blessed.box({ parent: this.#screen, bottom: 0, ...line });
-    this.#screen.on('resize', () => options.onResize(this.size));
+    this.#screen.on('resize', () => {
+      this.#whole = true;
+      options.onResize(this.size);
+    });
     options.input.on('error', this.#ended);
     process.once('exit', this.#exit);
     this.#takeInput();
@@ -100,8 +111,8 @@ export class Screen {
     if (this.#closed || this.#suspended) return;
     const { colour } = this.#options;
     const { columns } = frame.size;
-    setContent(this.#status, styled(frame.status, columns, colour));
-    setContent(this.#keys, styled(frame.keys, columns, colour));
+    this.#put(this.#status, styled(frame.status, columns, colour));
+    this.#put(this.#keys, styled(frame.keys, columns, colour));
     const shown = frame.dialog === undefined ? frame.panes : [...frame.panes, frame.dialog];
     const present = new Set(shown.map(({ id }) => id));
     for (const [id, boxes] of this.#boxes) {
@@ -109,16 +120,40 @@ export class Screen {
       boxes.frame.destroy();
       boxes.title.destroy();
       this.#boxes.delete(id);
+      this.#whole = true;
     }
     for (const pane of shown) this.#drawPane(pane);
-    this.#screen.render();
-    this.#placeCursor(shown.find(({ focused, cursor }) => focused && cursor !== undefined));
+    const drawn = this.#render();
+    this.#whole = frame.dialog !== undefined;
+    this.#placeCursor(
+      shown.find(({ focused, cursor }) => focused && cursor !== undefined),
+      drawn,
+    );
   }
 
-  /** Draws every cell anew: something else has written on the terminal. */
+  /** Most pictures differ from the one before in few boxes, and blessed goes through every cell of each that is rendered. False where nothing has changed. */
+  #render(): boolean {
+    const drawn = this.#whole || this.#changed.size > 0;
+    if (this.#whole) this.#screen.render();
+    else if (drawn) {
+      for (const box of this.#changed) box.render();
+      this.#screen.draw(0, this.size.rows - 1);
+    }
+    this.#changed.clear();
+    return drawn;
+  }
+
+  /** Gives a box its content; what is there already costs nothing. */
+  #put(box: Widgets.BoxElement, content: string): void {
+    if (box.content === content) return;
+    box.setContent(content);
+    this.#changed.add(box);
+  }
+
+  /** Draws every cell anew with the next frame: something else has written on the terminal. */
   repaint(): void {
     this.#screen.realloc();
-    this.#screen.render();
+    this.#whole = true;
   }
 
   /** Writes to the terminal what is no part of the picture, such as what is to be copied. */
@@ -141,6 +176,7 @@ export class Screen {
     this.#suspended = false;
     this.#options.output.write(TITLE.set);
     this.#screen.enter();
+    this.#whole = true;
     this.#takeInput();
   }
 
@@ -188,14 +224,22 @@ export class Screen {
     const { colour } = this.#options;
     const boxes = this.#boxes.get(id) ?? this.#makeBoxes(id);
     const inside = insideOf(rect);
-    place(boxes.frame, rect);
     const room = Math.max(0, rect.columns - 4);
     const text = cut(` ${lineText(title)} `, room);
-    place(boxes.title, { left: rect.left + 2, top: rect.top, columns: text.length, rows: 1 });
-    setContent(boxes.title, styled([{ text, role: focused ? 'changed' : 'heading' }], text.length, colour));
-    boxes.frame.style.border = { bold: focused };
+    const width = textWidth(text);
+    const shape = JSON.stringify([rect, width, focused]);
+    if (shape !== boxes.shape) {
+      boxes.shape = shape;
+      this.#whole = true;
+      place(boxes.frame, rect);
+      place(boxes.title, { left: rect.left + 2, top: rect.top, columns: width, rows: 1 });
+      boxes.frame.style.border = { bold: focused };
+    }
     const rows = lines.slice(0, inside.rows).map((line) => styled(line, inside.columns, colour));
-    setContent(boxes.frame, rows.join('\n'));
+    this.#put(boxes.frame, rows.join('\n'));
+    this.#put(boxes.title, styled([{ text, role: focused ? 'changed' : 'heading' }], width, colour));
+    // The title lies over the frame.
+    if (this.#changed.has(boxes.frame)) this.#changed.add(boxes.title);
     if (id === DIALOG) {
       boxes.frame.setFront();
       boxes.title.setFront();
@@ -207,18 +251,26 @@ export class Screen {
     const boxes = {
       frame: blessed.box({ ...common, border: { type: 'line' }, style: { border: {} } }),
       title: blessed.box({ ...common, height: 1 }),
+      shape: '',
     };
     this.#boxes.set(id, boxes);
     return boxes;
   }
 
-  #placeCursor(pane: PaneFrame | undefined): void {
+  #placeCursor(pane: PaneFrame | undefined, drawn: boolean): void {
     const { program } = this.#screen;
-    if (pane?.cursor === undefined) {
+    const cursor = pane?.cursor && {
+      column: pane.rect.left + 1 + pane.cursor.column,
+      row: pane.rect.top + 1 + pane.cursor.row,
+    };
+    const there = cursor === undefined ? '' : `${cursor.column},${cursor.row}`;
+    if (!drawn && there === this.#cursor) return;
+    this.#cursor = there;
+    if (cursor === undefined) {
       program.hideCursor();
       return;
     }
-    program.cup(pane.rect.top + 1 + pane.cursor.row, pane.rect.left + 1 + pane.cursor.column);
+    program.cup(cursor.row, cursor.column);
     program.showCursor();
   }
 }
@@ -228,9 +280,4 @@ function place(box: Widgets.BoxElement, { left, top, columns, rows }: Rect): voi
   box.top = top;
   box.width = columns;
   box.height = rows;
-}
-
-/** What is there already costs nothing. */
-function setContent(box: Widgets.BoxElement, content: string): void {
-  if (box.content !== content) box.setContent(content);
 }
