@@ -54,6 +54,15 @@ test('opening with a profile, and looking at profiles, touches nothing', async (
   }
 });
 
+test('profiles are listed and shown without a device', async () => {
+  const output = new KeptOutput();
+  const session = new Session(registry, output);
+  await session.execute('profile list; profile show pl011', { prefixes: false });
+  assert.match(output.take(), /\nedu +pci 1234:11e8 [^]*\npl011: /);
+  for (const line of ['profile', 'profile use edu', 'profile new'])
+    await assert.rejects(session.execute(line, { prefixes: false }), /no device is open/, line);
+});
+
 test('names of a profile are names of the language, and go with it', async () => {
   using table = await open('sim:sram');
   assert.match(await table.type('peek regs 0x0'), /0x4d415253/);

@@ -158,7 +158,7 @@ export const commands = [
     examples: [
       { line: 'profile list', says: "the user's profiles, then those that ship with the tool", device: 'sim:edu' },
     ],
-    async run({ device }): Promise<View> {
+    async run({ session: { device } }): Promise<View> {
       const { allProfiles, fitting } = await import('../../vfio/profile/catalog.js');
       const { profiles, problems } = await allProfiles();
       const fit = device === undefined ? [] : fitting(profiles, await identityWithNode(device));
