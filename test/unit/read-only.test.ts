@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -34,8 +34,9 @@ function isRefusal(error: unknown): boolean {
   return error instanceof VfioError || (error instanceof Error && error.name === 'ScriptFailure');
 }
 
-/** A session with the device of an example and what comes before the example done; then read-only. */
+/** A session with the device of an example and what comes before the example done, in a folder without files; then read-only. */
 async function readOnly(device: string | undefined, before: readonly string[]): Promise<Session> {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
   const session = new Session(registry, new KeptOutput());
   if (device !== undefined) await session.open(device);
   for (const line of before) await session.execute(here(line), { prefixes: false });

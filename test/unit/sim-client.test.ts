@@ -20,6 +20,7 @@ class Bench {
 
   constructor(model: string) {
     this.simulator = startSimulator(model);
+    this.simulator.awaitService();
     this.transport = VfioUserTransport.fromFd(this.simulator.fd, `sim:${model}`);
   }
 

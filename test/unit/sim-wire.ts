@@ -28,6 +28,7 @@ export class Wire {
 
   constructor(model: string) {
     this.simulator = startSimulator(model);
+    this.simulator.awaitService();
     this.fd = this.simulator.fd;
   }
 

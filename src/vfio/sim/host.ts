@@ -9,6 +9,8 @@ export interface Simulator {
   readonly fd: number;
   /** Resolves when the simulator is gone; with the error where it failed. */
   readonly closed: Promise<Error | undefined>;
+  /** Waits until its thread is up; what is sent before waits in the socket, and its time runs. */
+  awaitService(): void;
   /** Ends the simulator as if the device had been pulled out; safe to call at any time. */
   stop(): void;
 }
@@ -38,6 +40,7 @@ export function startSimulator(name: string, thread?: SimulatorThread): Simulato
       if (unclaimed) close(serverFd);
       return error;
     }),
+    awaitService: () => server.awaitService(),
     stop: () => server.stop(),
   };
 }

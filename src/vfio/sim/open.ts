@@ -17,5 +17,6 @@ export async function openSimulated(model: string, options: VfioUserOptions = {}
   const { startSimulator } = await import('./host.js');
   const simulator = startSimulator(model, thread);
   const { VfioUserTransport: Client } = await import('../transport/vfio-user.js');
+  simulator.awaitService();
   return Client.fromFd(simulator.fd, `sim:${model}`, options);
 }

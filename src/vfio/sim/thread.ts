@@ -3,6 +3,9 @@ import type { ModelName } from './catalog.js';
 import { ENDED, OWNER, WORDS, type Ownership } from './thread-state.js';
 import type { WorkerData, WorkerMessage } from './worker.js';
 
+/** How long the thread may take to come up, in milliseconds: it takes fifty, and seconds where the machine is very busy. */
+const STARTING_MS = 60_000;
+
 /** How long the end of the process waits for a simulator's thread to let go, in milliseconds. It takes one or two. */
 const PARTING_MS = 1000;
 
@@ -52,6 +55,11 @@ export class SimulatorThread {
   /** Hands over the connected socket of the client; to be called once. */
   serve(fd: number): void {
     this.#worker.postMessage(fd satisfies WorkerMessage);
+  }
+
+  /** Waits until the thread has taken the socket over: the time that takes is none in which the device fails to answer. */
+  awaitService(): void {
+    Atomics.wait(this.state, OWNER, 0 satisfies Ownership, STARTING_MS);
   }
 
   /** Ends the thread as if the device had been pulled out; safe to call at any time. */

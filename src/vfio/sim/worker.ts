@@ -31,6 +31,7 @@ let stop = ended;
 parentPort?.on('message', (message: WorkerMessage) => {
   if (message === 'stop') stop();
   else if (Atomics.compareExchange(state, OWNER, 0 satisfies Ownership, 1 satisfies Ownership) === 0) {
+    Atomics.notify(state, OWNER);
     const server = new VfioUserServer(model, factory, message, ended);
     stop = () => server.close();
     // From here on only the client keeps the thread alive.
