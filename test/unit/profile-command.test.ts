@@ -60,7 +60,7 @@ test('profiles are listed and shown without a device', async () => {
   await session.execute('profile list; profile show pl011', { prefixes: false });
   assert.match(output.take(), /\nedu +pci 1234:11e8 [^]*\npl011: /);
   for (const line of ['profile', 'profile use edu', 'profile new'])
-    await assert.rejects(session.execute(line, { prefixes: false }), /no device is open/, line);
+    await assert.rejects(async () => session.execute(line, { prefixes: false }), /no device is open/, line);
 });
 
 test('names of a profile are names of the language, and go with it', async () => {
