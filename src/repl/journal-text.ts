@@ -4,11 +4,11 @@ import { hexValue, place } from '../views/numbers.js';
 /** The words that `log` and `record` filter by, each with the kinds of entry it stands for. */
 export const journalTopics = {
   access: ['read', 'write', 'read-block', 'write-block'],
-  irq: ['irq', 'irq-control'],
+  irq: ['irq', 'irq-control', 'irq-error'],
   dma: ['dma', 'dma-fault'],
   reset: ['reset'],
   bind: ['bind'],
-  error: ['error', 'lost', 'dma-fault'],
+  error: ['error', 'lost', 'irq-error', 'dma-fault'],
   command: ['command'],
   device: ['open', 'close', 'lost', 'bind'],
   note: ['note'],

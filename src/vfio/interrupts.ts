@@ -250,7 +250,7 @@ export class Interrupts implements Iterable<Irq> {
   }
 
   #report(text: string): void {
-    this.#host.journal.note('error', text);
+    this.#host.journal.note('irq-error', text);
     for (const listener of this.#reportListeners) listener(text);
   }
 

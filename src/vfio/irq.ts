@@ -96,6 +96,7 @@ export class Irq {
     if (mode === this.#rearm && fired.length === 0) return;
     if (!this.#host.gate.admit('irq', `re-arm ${this.name}: ${mode}`)) return;
     this.#rearm = mode;
+    this.#host.journal.note('irq-control', `${this.name}: re-arming is ${mode}`);
     this.#resampleAsAsked();
     for (const vector of fired) this.#unmaskOne(vector);
   }
@@ -134,7 +135,7 @@ export class Irq {
       throw this.#error(
         'unsupported',
         'enable',
-        `it has ${this.info.count} vectors, not ${vectors}`,
+        `it has ${counted(this.info.count, 'vector')}, not ${vectors}`,
         `irq enable ${this.name} ${this.info.count}`,
       );
     }

@@ -36,6 +36,7 @@ const happeningKinds = [
   'reset',
   'irq',
   'irq-control',
+  'irq-error',
   'dma',
   'dma-fault',
   'bind',

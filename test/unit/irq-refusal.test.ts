@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Device } from '../../src/vfio/device.js';
+import { entryText, isAbout } from '../../src/repl/journal-text.js';
 import { VfioError } from '../../src/vfio/errors.js';
 import { errnoName, eventfd, eventfdAdd, close } from '../../src/vfio/sys/libc.js';
 import type { DeviceInfo, IrqAction, IrqData, IrqInfo } from '../../src/vfio/transport/transport.js';
@@ -73,6 +74,12 @@ test('a storm in a session that has become read-only is masked all the same', as
   assert.equal(irq.state(), 'masked');
   assert.equal(transport.actions.at(-1), 'mask');
   assert.match(reports.join('\n'), /interrupt storm: irq0/);
+  const told = [...device.journal.entries()].filter((entry) => isAbout(entry, ['irq'])).map(entryText);
+  assert.deepEqual(
+    [told[1], told.some((text) => text.startsWith('interrupt storm: irq0'))],
+    ['irq0: re-arming is auto', true],
+    'log irq shows who masked it',
+  );
   device.readOnly = false;
 });
 

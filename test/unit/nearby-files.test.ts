@@ -50,6 +50,7 @@ test('every command that reads a file proposes those that are there', async (t) 
     'run scripts/edu-dma.vfio --compare scripts/sram-memtest',
     'iommu verify --tables scripts/sram-memtest',
     'open snapshot:scripts/sram-memtest',
+    'open ./scripts/sram-memtest',
   ]) {
     await assert.rejects(run(line), (error: unknown) => {
       assert.ok(error instanceof VfioError, `${line}: ${String(error)}`);

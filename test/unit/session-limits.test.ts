@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Interrupted } from '../../src/repl/interrupted.js';
-import { memfdSession } from './session-fixture.js';
+import { KeptOutput, memfdSession } from './session-fixture.js';
 
 const script = { prefixes: false };
 
@@ -75,6 +75,22 @@ test('log --follow shows what comes while it shows a line, and ends at an interr
   session.device?.journal.note('note', 'first');
   await assert.rejects(following, Interrupted);
   assert.match(output.take(), /first\n.*second/);
+  session.closeAll();
+});
+
+test('log --follow --since begins with what came in that time; in a dry run nothing is waited for', async () => {
+  const { session, output } = memfdSession();
+  session.device?.journal.note('note', 'long ago', undefined, 0);
+  session.device?.journal.note('note', 'just now');
+  output.show = (view): void => {
+    KeptOutput.prototype.show.call(output, view);
+    session.interrupt();
+  };
+  await assert.rejects(async () => session.execute('log note --follow --since 1m', script), Interrupted);
+  assert.match(output.take(), /^\S+ +note +just now\n$/);
+  session.options.set('dryrun', true);
+  await session.execute('log note --follow', script);
+  assert.match(output.take(), /long ago\n.*just now\n$/);
   session.closeAll();
 });
 

@@ -259,7 +259,8 @@ export const commands = [
       }
       if (isForeign(context))
         return text(`no DMA fault is told: ${foreign}, and its server checks addresses by itself`);
-      return flags.follow ? followFaults(context, flags) : listFaults(context, flags);
+      // What is to come does not come in a dry run.
+      return flags.follow && !context.dryRun ? followFaults(context, flags) : listFaults(context, flags);
     },
   }),
 ];

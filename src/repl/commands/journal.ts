@@ -30,10 +30,14 @@ function row(entry: JournalEntry, start: number, before: number | undefined): Re
   };
 }
 
-/** Entries as they are recorded, until the command is interrupted. */
-async function* following(context: Context, wanted: (entry: JournalEntry) => boolean): AsyncGenerator<View> {
+/** Entries as they are recorded, behind `earlier` ones, until the command is interrupted. */
+async function* following(
+  context: Context,
+  wanted: (entry: JournalEntry) => boolean,
+  earlier: readonly JournalEntry[],
+): AsyncGenerator<View> {
   const { journal } = context.session;
-  const waiting: JournalEntry[] = [];
+  const waiting = [...earlier];
   let wake: (() => void) | undefined;
   const leave = journal.follow((entry) => {
     if (!wanted(entry)) return;
@@ -77,7 +81,8 @@ export const commands = [
     summary: 'show what happened to the device, with times',
     details:
       'Accesses, interrupts, resets, DMA mappings, commands and errors share one time line, in seconds since its first kept entry; ' +
-      '"since last" is the time from the entry above. TOPICs choose what is shown. --follow goes on until Ctrl-C.',
+      '"since last" is the time from the entry above. TOPICs choose what is shown. --follow shows what comes from now on until Ctrl-C, with ' +
+      '--since behind what came in that last time.',
     arguments: { topics: many(choice('what to show', topicNames)) },
     flags: {
       since: optional(duration('only what happened in this last time')),
@@ -93,10 +98,13 @@ export const commands = [
     ],
     run(context, { arguments: { topics }, flags }) {
       const { journal } = context.session;
-      if (flags.follow) return following(context, (entry) => isAbout(entry, topics));
+      const wanted = (entry: JournalEntry): boolean => isAbout(entry, topics);
       const from = flags.since === undefined ? 0 : monotonicNs() - flags.since * 1e6;
-      const chosen = [...journal.entries()].filter((entry) => isAbout(entry, topics) && entry.time >= from);
-      const shown = chosen.toSorted((a, b) => a.time - b.time).slice(-flags.last);
+      const chosen = [...journal.entries()].filter((entry) => wanted(entry) && entry.time >= from);
+      const inOrder = chosen.toSorted((a, b) => a.time - b.time);
+      // What is to come does not come in a dry run.
+      if (flags.follow && !context.dryRun) return following(context, wanted, flags.since === undefined ? [] : inOrder);
+      const shown = inOrder.slice(-flags.last);
       const start = startOf(journal);
       const rows = shown.map((entry, nth) => row(entry, start, shown[nth - 1]?.time));
       const table: View = { kind: 'table', columns, rows, empty: 'nothing yet', data: shown.map(entryData) };

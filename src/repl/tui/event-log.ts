@@ -128,5 +128,5 @@ function startOf(device: Device): number {
 }
 
 function roleOf({ kind }: JournalEntry): 'fault' | 'plain' {
-  return kind === 'error' || kind === 'lost' || kind === 'dma-fault' ? 'fault' : 'plain';
+  return kind === 'error' || kind === 'lost' || kind === 'irq-error' || kind === 'dma-fault' ? 'fault' : 'plain';
 }

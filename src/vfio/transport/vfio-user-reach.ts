@@ -1,4 +1,5 @@
 import { type FailureKind, VfioError } from '../errors.js';
+import { nearbyFiles } from '../nearby-files.js';
 import { SUN_PATH_SIZE } from '../sys/socket.js';
 
 const unreachableBecause = new Map<string, readonly [kind: FailureKind, why: string, hint: string]>([
@@ -17,5 +18,6 @@ const unreachableBecause = new Map<string, readonly [kind: FailureKind, why: str
 /** Why nobody could be connected to at `path`, by the errno's name. */
 export function unreachable(path: string, errno: string): VfioError {
   const [kind, why, hint] = unreachableBecause.get(errno) ?? ['kernel', 'the connection failed', 'check the path'];
-  return new VfioError({ kind, operation: `connect to ${path}`, errno, why, hint });
+  const near = errno === 'ENOENT' ? nearbyFiles(path) : undefined;
+  return new VfioError({ kind, operation: `connect to ${path}`, errno, why, hint: near ?? hint });
 }
