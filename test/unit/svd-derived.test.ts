@@ -165,3 +165,24 @@ test('derivedFrom that leads nowhere or in circles is said, once, and what stand
   );
   assert.match(problems[0] ?? '', /circles/);
 });
+
+test('a chain of bases that has no end in reach is cut, and each link is told of that it cuts', () => {
+  const count = 4000;
+  const chain = Array.from({ length: count }, (_, nth) =>
+    reg(
+      `R${nth}`,
+      nth * 4,
+      nth === 0 ? '<description>the first</description>' : '',
+      nth === 0 ? undefined : `R${nth - 1}`,
+    ),
+  );
+  const { problems, registers } = readSvd(deviceXml(peripheralXml(chain.join(''))));
+  const made = registers.get('P') ?? [];
+  assert.equal(made.length, count);
+  assert.deepEqual(
+    [made[16]?.description, made[17]?.description],
+    ['the first', undefined],
+    '16 bases are followed, and no more',
+  );
+  assert.match(problems[0] ?? '', /derivedFrom: more than 16 stand behind one another/);
+});

@@ -17,6 +17,8 @@ const dimensions: ReadonlySet<string> = new Set(['dim', 'dimIncrement', 'dimInde
 
 /** Candidates that are looked at for all of a file, at the most: names that fit everywhere would take for ever. */
 const MOST_LOOKS = 1_000_000;
+/** Bases behind one another: files of chip makers have three. Each of a long chain would be walked to its end. */
+const MOST_BASES = 16;
 
 /** An element with what it is derived from: itself first, then its base, then the base of that. */
 export type Chain = readonly Element[];
@@ -63,6 +65,13 @@ export class Derivations {
       if (chain.includes(base) || isWithin(last, base)) {
         const names = [...chain, base].map(nameOf);
         this.#reading.report(last, `derivedFrom goes in circles: ${names.join(' from ')}`);
+        break;
+      }
+      if (chain.length > MOST_BASES) {
+        this.#reading.report(
+          element,
+          `derivedFrom: more than ${MOST_BASES} stand behind one another: the rest is left out`,
+        );
         break;
       }
       chain.push(base);
