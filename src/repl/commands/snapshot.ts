@@ -82,11 +82,15 @@ export const commands = [
     details:
       'Reads every readable region of up to 1 MiB (legacy VGA ports left out), or the named ones, each place once: registers that maps ' +
       'describe at their own widths, words between them. Of larger regions it takes the registers. What must not be read in passing is ' +
-      'left out, and the reason is in the file; so is what did not answer. Beside the raw words the file has the registers by their ' +
+      'left out, and the reason is in the file (--force reads it); so is what did not answer. Beside the raw words the file has the registers by their ' +
       'names with their maps, the states of interrupts, the list of DMA mappings, and the ids of the device. It is JSON; `vfiodbg ' +
       'snapshot:FILE` opens it for reading, diff compares it, restore writes registers back.',
     arguments: { file: file('the file to write'), regions: many(space('a region')) },
-    flags: { registers: toggle('only the registers that maps describe'), replace },
+    flags: {
+      registers: toggle('only the registers that maps describe'),
+      force: toggle('read also what a read changes, and what can only be written'),
+      replace,
+    },
     effect: 'read',
     needs: 'device',
     width: true,
@@ -100,7 +104,7 @@ export const commands = [
       const regions = named.map((one) => regionOf(device, one.name));
       const { requests, left } = requestsOf(device, regions, flags.registers);
       const { MOST_WORDS, planOf, takeSnapshot, wordsOf } = await import('../../vfio/snapshot/take.js');
-      const words = requests.reduce((sum, request) => sum + wordsOf(planOf(device, request, width)), 0);
+      const words = requests.reduce((sum, request) => sum + wordsOf(planOf(device, request, width, flags.force)), 0);
       if (words > MOST_WORDS) {
         throw new VfioError({
           kind: 'limit',
@@ -112,6 +116,7 @@ export const commands = [
       const take = (): Promise<Snapshot> =>
         takeSnapshot(device, {
           regions: requests,
+          force: flags.force,
           signal: context.signal,
           progress: (done, total) => context.progress(`${Math.floor((done / total) * 100)} % of ${total} words read`),
           ...(width !== undefined && { width }),

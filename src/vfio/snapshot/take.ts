@@ -18,6 +18,8 @@ export interface SnapshotOptions {
   readonly regions: readonly RegionRequest[];
   /** Of words where no register is known; 32 by default. */
   readonly width?: Width;
+  /** Reads also what a read changes, and what can only be written. */
+  readonly force?: boolean;
   readonly signal?: AbortSignal;
   /** Words read so far, of all. */
   readonly progress?: (done: number, total: number) => void;
@@ -32,12 +34,12 @@ export interface RegionRequest {
   readonly registersOnly?: boolean;
 }
 
-/** The cells that a request reads, worked out from descriptions: nothing is read. */
-export function planOf(device: Device, request: RegionRequest, width: Width = 32): CellPlan {
+/** The cells that a request reads, worked out from descriptions: nothing is read. `force`: those that must not be read, too. */
+export function planOf(device: Device, request: RegionRequest, width: Width = 32, force = false): CellPlan {
   const { region, ranges = [[0, region.size]], registersOnly = false } = request;
   // A PCI config space is made of 32-bit words, whatever registers share them.
   const ownWidths = region !== device.config;
-  return cellPlan(region.name, { width, registers: device.registers, ranges, ownWidths, registersOnly });
+  return cellPlan(region.name, { width, registers: device.registers, ranges, ownWidths, registersOnly, read: force });
 }
 
 export function wordsOf({ runs }: CellPlan): number {
@@ -49,9 +51,9 @@ export function wordsOf({ runs }: CellPlan): number {
  * be, is noted as missing with the reason. Gives way to the event loop between chunks; rejects with the signal's reason when aborted.
  */
 export async function takeSnapshot(device: Device, options: SnapshotOptions): Promise<Snapshot> {
-  const { width = 32, signal } = options;
+  const { width = 32, force, signal } = options;
   const plans = options.regions
-    .map((request) => ({ request, plan: planOf(device, request, width) }))
+    .map((request) => ({ request, plan: planOf(device, request, width, force) }))
     .sort((one, other) => one.request.region.index - other.request.region.index);
   const total = plans.reduce((sum, { plan }) => sum + wordsOf(plan), 0);
   const regions: RegionSnapshot[] = [];
