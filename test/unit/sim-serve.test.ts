@@ -125,6 +125,7 @@ test('an unknown model is refused with the names of those there are', async () =
     (await refusal('foo', join(folder, 'foo.sock'))).message,
     /no simulated device 'foo'; there are edu, pl031, sram/,
   );
+  assert.equal((await refusal('srma', join(folder, 'foo.sock'))).details.hint, 'vfiodbg sim:sram', 'the nearest');
 });
 
 test('a service that was aborted before it began leaves nothing', async () => {

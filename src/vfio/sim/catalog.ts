@@ -1,4 +1,5 @@
 import { VfioError } from '../errors.js';
+import { nearest } from '../nearest.js';
 import type { ModelFactory } from './model.js';
 
 /** The simulated devices, one line each. */
@@ -19,7 +20,7 @@ export function modelName(name: string): ModelName {
     kind: 'absent',
     operation: `open sim:${name}`,
     why: `no simulated device '${name}'; there are ${modelNames.join(', ')}`,
-    hint: 'vfiodbg sim:edu',
+    hint: `vfiodbg sim:${nearest(name, modelNames)[0] ?? 'edu'}`,
   });
 }
 
