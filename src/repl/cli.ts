@@ -52,7 +52,7 @@ const options = {
     short: 'x',
     multiple: true,
     label: 'SCRIPT',
-    says: 'run a script (.vfio, .mjs); may be given again',
+    says: 'run a script (.vfio, .mjs), or with - the lines of standard input; may be given again',
   },
   interactive: { type: 'boolean', short: 'i', says: 'go on to the prompt afterwards' },
   tui: {

@@ -197,6 +197,7 @@ class Front {
 
   async #runStep(step: Step): Promise<void> {
     if (step.kind === 'command') return this.#runText(step.line);
+    if (step.path === '-') return this.#runStandardInput();
     const { runScript } = await import('./script.js');
     // In the journal, and in a recording, it is what it would be in a command.
     const words = [step.path, '--', ...this.#request.parameters].map(quoted);

@@ -106,6 +106,8 @@ test('standard input is a script where it is no terminal, with the line in its e
   assert.match(err, /^error: standard input:3: read region0\+0x1/);
   assert.deepEqual(await fed('echo alone'), { code: 0, out: 'alone\n', err: '' }, 'without a device');
   assert.deepEqual(await fed('', 'sim:edu'), { code: 0, out: '', err: '' }, 'empty');
+  const between = await fed('echo fed $1\n', '-c', 'echo first', '-x', '-', '-c', 'echo last', '--', '7');
+  assert.deepEqual(between, { code: 0, out: 'first\nfed 7\nlast\n', err: '' }, 'where -x - stands');
   const binary = await fed(Buffer.from([0x65, 0x80, 0x0a]), 'sim:edu');
   assert.equal(binary.code, 2);
   assert.match(binary.err, /standard input:1: the line holds bytes that are no UTF-8/);
