@@ -47,7 +47,9 @@ class Front {
   #prompt: Prompt | undefined;
   #report: TestReport | undefined;
   /** The full screen, where text that nobody waits for belongs into its prompt. */
-  #screen: { interject(text: string): void } | undefined;
+  #screen: { interject(text: string): void; readonly output: { write(text: string): Promise<void> } } | undefined;
+  /** Failures that ended the full screen. */
+  readonly #untold: string[] = [];
   /** Gives the terminal back, where the full screen has it. */
   #closeScreen: () => void = () => undefined;
   /** Where a bug is being reported: the process ends with that and with nothing else. */
@@ -116,11 +118,8 @@ class Front {
             name: step.kind === 'command' ? step.line : step.path,
             run: () => this.#runStep(step),
           }));
+    if (screen) return this.#runScreen(warnings, sources);
     if (!(await this.#runSources(sources))) return this.#code;
-    if (screen) {
-      await this.#runScreen(warnings);
-      return exitCodes.done;
-    }
     if (prompts) {
       const { Prompt } = await import('./repl.js');
       await this.output.flush();
@@ -163,8 +162,11 @@ class Front {
     return term === '' ? 'nothing says what this one can do (TERM is not set)' : undefined;
   }
 
-  /** `warnings` of the device stand in the screen once more: it covers what was printed before. */
-  async #runScreen(warnings: readonly string[]): Promise<void> {
+  /**
+   * `warnings` of the device stand in the screen once more: it covers what was printed before. `sources` are run in its prompt's pane; where
+   * they end the session, what they printed goes to standard output behind the screen, and why they did to standard error.
+   */
+  async #runScreen(warnings: readonly string[], sources: readonly Source[]): Promise<number> {
     const [{ Dashboard }, { OwnTerminal }] = await Promise.all([
       import('./tui/dashboard.js'),
       import('./tui/own-terminal.js'),
@@ -188,11 +190,19 @@ class Front {
     this.#screen = dashboard;
     this.output.instead = dashboard.output;
     for (const warning of warnings) this.output.notice(`warning: ${warning}`);
+    let steps: Promise<boolean> | undefined;
     try {
-      await dashboard.run();
+      await dashboard.run(sources.length === 0 ? undefined : () => (steps = this.#runSources(sources)));
     } finally {
       this.#closeScreen();
     }
+    // The user may have left while they ran.
+    this.session.quit();
+    this.session.interrupt();
+    if ((await steps) !== false) return exitCodes.done;
+    if (dashboard.history !== '') process.stdout.write(`${dashboard.history}\n`);
+    for (const text of this.#untold.splice(0)) process.stderr.write(text);
+    return this.#code;
   }
 
   async #runStep(step: Step): Promise<void> {
@@ -267,9 +277,18 @@ class Front {
   /** Shows a failure, behind the answers that came before it. */
   async #fail(error: unknown): Promise<number> {
     await this.output.flush();
-    const code = error instanceof Interrupted ? exitCodes.interrupted : await showFailure(error, this.#failureStyle());
+    const code = error instanceof Interrupted ? exitCodes.interrupted : await this.#show(error);
     if (this.#code === exitCodes.done) this.#code = code;
     return code;
+  }
+
+  /** On the full screen a failure that does not end it stands behind the answers before it, and one that does is told when it is gone. */
+  async #show(error: unknown): Promise<number> {
+    if (this.#screen === undefined || !process.stderr.isTTY) return showFailure(error, this.#failureStyle());
+    const text = await failureText(error, this.#failureStyle());
+    if (this.#goesOnAfter(error)) await this.#screen.output.write(text);
+    else this.#untold.push(text);
+    return describe(error).code;
   }
 
   #failureStyle(): FailureStyle {

@@ -1,4 +1,7 @@
 import type { Dashboard } from './dashboard.js';
+import { InterruptsPane } from './interrupts-pane.js';
+import { MemoryPane } from './memory-pane.js';
+import { RegistersPane } from './registers-pane.js';
 
 /** Where a key means this: in every pane but where text is typed, or in panes of one kind. */
 export type Where = 'everywhere' | 'panes' | 'memory' | 'registers' | 'interrupts' | 'prompt';
@@ -100,7 +103,9 @@ export const bindings: readonly Binding[] = [
     says: 'show words, or bytes again',
     short: 'words',
     disabled: noDevice,
-    run: (d) => d.toggleWords(),
+    run: ({ pane }) => {
+      if (pane instanceof MemoryPane) pane.toggleWords();
+    },
   },
   {
     keys: ['right', 'return', 'l'],
@@ -108,14 +113,18 @@ export const bindings: readonly Binding[] = [
     where: 'registers',
     says: 'open a block, or go to the next field',
     short: 'open, field',
-    run: (d) => d.turn(1),
+    run: ({ pane }) => {
+      if (pane instanceof RegistersPane) pane.turn(1);
+    },
   },
   {
     keys: ['left'],
     label: 'Left',
     where: 'registers',
     says: 'close a block, or go to the field before',
-    run: (d) => d.turn(-1),
+    run: ({ pane }) => {
+      if (pane instanceof RegistersPane) pane.turn(-1);
+    },
   },
   {
     keys: ['e'],
@@ -125,8 +134,24 @@ export const bindings: readonly Binding[] = [
     disabled: (d) => d.whyNoEdit,
     run: (d) => d.askEdit(),
   },
-  { keys: ['p'], where: 'interrupts', says: 'hold the log, or let it go on', short: 'pause', run: (d) => d.pauseLog() },
-  { keys: ['f'], where: 'interrupts', says: 'choose what the log shows', short: 'filter', run: (d) => d.filterLog() },
+  {
+    keys: ['p'],
+    where: 'interrupts',
+    says: 'hold the log, or let it go on',
+    short: 'pause',
+    run: ({ pane }) => {
+      if (pane instanceof InterruptsPane) pane.pause();
+    },
+  },
+  {
+    keys: ['f'],
+    where: 'interrupts',
+    says: 'choose what the log shows',
+    short: 'filter',
+    run: ({ pane }) => {
+      if (pane instanceof InterruptsPane) pane.nextFilter();
+    },
+  },
   {
     keys: ['x'],
     where: 'interrupts',

@@ -27,7 +27,6 @@ import { planOf } from './plan.js';
 import { PaneOutput } from './pane-output.js';
 import { PromptPane } from './prompt-pane.js';
 import { Questions } from './questions.js';
-import { RegistersPane } from './registers-pane.js';
 import { StatusLine } from './status-line.js';
 import { typedArgument } from './typed-argument.js';
 
@@ -67,6 +66,8 @@ export class Dashboard implements PaneSetHost {
   );
   /** The prompt's line, once it runs. */
   #line: Prompt | undefined;
+  /** What the command line asked for is being carried out, before there is a prompt. */
+  #carrying = false;
   /** Where everything lay in the last picture. */
   #placed: Layout['panes'] = [];
   readonly #clock = new DrawClock(() => this.#draw());
@@ -110,14 +111,11 @@ export class Dashboard implements PaneSetHost {
     });
   }
 
-  /** Runs until the user leaves. */
-  async run(): Promise<void> {
-    this.#line = new Prompt(this.session, this.output, (error) => this.#fail(error), {
-      isFed: false,
-      input: this.#prompt.input,
-      output: this.#prompt.output,
-      history: this.#options.history,
-    });
+  /**
+   * Runs until the user leaves. `steps` are carried out first, with what they print in the prompt's pane; where they resolve to false the screen
+   * ends with them.
+   */
+  async run(steps?: () => Promise<boolean>): Promise<void> {
     // The log of interrupts is a pane of its own; at the prompt it would push out what was asked for.
     this.session.announceInterrupts((text) => this.#status.hear(text));
     const left = new Promise<void>((resolve) => {
@@ -125,12 +123,28 @@ export class Dashboard implements PaneSetHost {
     });
     this.#status.start();
     if (savedLayouts().includes(INITIAL_LAYOUT)) await this.#guarded(() => this.#set.loadLayout(INITIAL_LAYOUT));
-    this.redraw();
+    // At once: what is printed now is as wide as the pane.
+    this.#draw();
     try {
-      await Promise.race([left, this.#line.run()]);
+      await Promise.race([left, this.#carryOut(steps)]);
     } finally {
       this.close();
     }
+  }
+
+  async #carryOut(steps: (() => Promise<boolean>) | undefined): Promise<void> {
+    if (steps !== undefined) {
+      this.#carrying = true;
+      if (!(await steps())) return;
+      this.#carrying = false;
+    }
+    this.#line = new Prompt(this.session, this.output, (error) => this.#fail(error), {
+      isFed: false,
+      input: this.#prompt.input,
+      output: this.#prompt.output,
+      history: this.#options.history,
+    });
+    await this.#line.run();
   }
 
   /** Gives the terminal back. Safe to call twice. */
@@ -287,8 +301,9 @@ export class Dashboard implements PaneSetHost {
       return;
     }
     if (binding === undefined) {
-      if (text) this.#prompt.type(key.sequence);
-      else if (key.name === 'C-c') this.#interrupt();
+      // What is typed before there is a prompt is for it, but for that which ends what runs.
+      if (key.name === 'C-c' && (!text || this.#carrying)) this.#interrupt();
+      else if (text) this.#prompt.type(key.sequence);
       else this.#status.tell(whyNothing(key.name));
       return;
     }
@@ -357,16 +372,9 @@ export class Dashboard implements PaneSetHost {
     });
   }
 
-  toggleWords(): void {
-    if (this.pane instanceof MemoryPane) this.pane.toggleWords();
-  }
-
-  turn(step: 1 | -1): void {
-    if (this.pane instanceof RegistersPane) this.pane.turn(step);
-  }
-
   /** Why nothing can be edited now; undefined where something can. */
   get whyNoEdit(): string | undefined {
+    if (this.#carrying) return 'what the command line asked for is still running';
     const edit = editIn(this.pane, this.session);
     return typeof edit === 'string' ? edit : undefined;
   }
@@ -386,14 +394,6 @@ export class Dashboard implements PaneSetHost {
   #confirmWrite(line: string, plan: View): void {
     const shown: Line[] = [[{ text: escape(line), role: 'heading' }], ...render(plan, this.#screen.size.columns - 4)];
     this.#questions.confirm('write this?', shown, () => this.#line?.submit(line));
-  }
-
-  pauseLog(): void {
-    if (this.pane instanceof InterruptsPane) this.pane.pause();
-  }
-
-  filterLog(): void {
-    if (this.pane instanceof InterruptsPane) this.pane.nextFilter();
   }
 
   exportLog(): void {
@@ -426,13 +426,19 @@ export class Dashboard implements PaneSetHost {
   }
 
   askQuit(): void {
-    const live = liveWork(this.session);
+    const cut = this.#carrying ? ['what the command line asked for is still running'] : [];
+    const live = [...cut, ...liveWork(this.session)];
     if (live.length === 0) {
       this.#leave();
       return;
     }
     const lines = live.map((text): Line => [{ text, role: 'plain' }]);
     this.#questions.confirm('leave all the same?', lines, () => this.#leave());
+  }
+
+  /** All that stands in the prompt's pane, also what has been scrolled out of sight. */
+  get history(): string {
+    return this.#prompt.text;
   }
 
   /** What stands on the screen, a row a string. */
