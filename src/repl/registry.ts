@@ -123,6 +123,11 @@ export class Registry {
     if (head !== undefined && new Set(heads.map((each) => this.#meaning(each))).size === 1) return head;
     if (heads.length > 1) fail(line, first, `"${first.text}" may be ${heads.join(' or ')}`, 'type more of it');
     const known = [...this.#heads.keys()];
+    const variable = /^\$[A-Za-z_]\w*$/.test(first.text) ? first.text : undefined;
+    if (variable !== undefined) {
+      const hint = `echo ${clip(variable)} shows it, ${clip(variable)} = VALUE sets it`;
+      fail(line, first, `"${clip(variable)}" is a variable, and no command`, hint);
+    }
     const begun = prefixes ? [] : known.filter((name) => first.text.length > 0 && name.startsWith(first.text));
     const near = begun.length > 0 ? begun.slice(0, 3) : nearest(first.text.replace(/^[.:/]/, ''), known);
     const hint =

@@ -119,11 +119,12 @@ export class Runner implements BlockHost {
     return prepared;
   }
 
-  /** Runs a line without blocks, or what of it stands from statement `first` on. */
+  /** Runs a line without blocks, or what of it stands from statement `first` on; nothing of it behind a `quit`. */
   run(prepared: Prepared, first = 0): void | Promise<void> {
     const { statements, unset } = prepared;
     if (unset !== undefined) throw unset;
     for (let index = first; index < statements.length; index += 1) {
+      if (index > 0 && this.ended) return;
       const done = this.runStatement(prepared, index);
       if (done) return index + 1 === statements.length ? done : done.then(() => this.run(prepared, index + 1));
     }

@@ -241,6 +241,7 @@ test('VALUE:MASK, durations, choices and integers', () => {
   assert.equal(one('wait 1 250us').given['time'], 0.25);
   assert.match(failure('wait 1 100').message, /"100" is no duration/);
   assert.match(failure('irq enable mis').hint ?? '', /did you mean msi/);
+  assert.match(failure('$rounds').hint ?? '', /^echo \$rounds shows it, \$rounds = VALUE sets it$/);
   assert.match(failure('wait 1 --limit 10').hint ?? '', /from 1 to 9/);
   assert.deepEqual(one('dma map 0x1000..0x2000').given['range'], { start: 0x1000, end: 0x2000 });
 });

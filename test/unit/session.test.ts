@@ -286,6 +286,15 @@ test('a script may come in any pieces, and ends with quit', async () => {
   session.closeAll();
 });
 
+test('nothing runs behind quit in its line, whether what came before it waited or not', async () => {
+  for (const line of ['echo a; quit; poke region0 0 1', 'echo a; sleep 1ms; quit; poke region0 0 1']) {
+    const { session, output } = memfdSession();
+    await session.execute(line, script);
+    assert.deepEqual([output.take(), accesses(session), session.quitting], ['a\n', [], true], line);
+    session.closeAll();
+  }
+});
+
 test('a file that is no script is refused: invalid UTF-8, no line end, a folder, none at all', async () => {
   const { session } = memfdSession();
   const path = join(folder, 'binary');
