@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -223,6 +223,9 @@ test(
       assert.match((await failing(release(names[0]))).operation, /read .*pci-0000:00:05\.0\.json/);
     }
     writeFileSync(record, kept);
+    execFileSync('mkfifo', [join(machine.state, 'unfinished.jsonl')]);
+    assert.match((await failing(recover())).operation, /unfinished\.jsonl/, 'a pipe is not waited for');
+    rmSync(join(machine.state, 'unfinished.jsonl'));
     writeFileSync(join(machine.state, 'unfinished.jsonl'), 'nonsense\n');
     assert.match((await failing(release(names[0]))).operation, /unfinished\.jsonl/);
     assert.match((await failing(recover())).operation, /unfinished\.jsonl/);

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Files that are there, or not, whatever ends the process or the machine the moment after. */
@@ -14,6 +14,16 @@ export function replaceFile(path: string, text: string): void {
   }
   renameSync(fresh, path);
   syncFolder(dirname(path));
+}
+
+/** What is in a file; a pipe in its place is empty and not waited for. */
+export function readWhole(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Adds a line to an open file. */

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { VfioError } from '../../errors.js';
 import { type BusDevice, busNames } from '../bus-device.js';
 import type { Roots } from '../roots.js';
 import { bootId, type Place } from './binding-state.js';
-import { removeFile, replaceFile } from './durable.js';
+import { readWhole, removeFile, replaceFile } from './durable.js';
 import { stateError } from './state-folder.js';
 
 /** A device or a driver: one part of a path in sysfs. Blanks are in the names of some. */
@@ -45,7 +44,7 @@ export function readRecord(folder: string, place: Place): BindingRecord | undefi
   const path = recordPath(folder, place);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readWhole(path);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw stateError('read', path, error);

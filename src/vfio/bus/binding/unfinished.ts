@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { VfioError } from '../../errors.js';
-import { appendLine, removeFile, replaceFile } from './durable.js';
+import { appendLine, readWhole, removeFile, replaceFile } from './durable.js';
 import { parsed, placeSchema, recordSchema, stateSchema } from './record.js';
 import { stateError } from './state-folder.js';
 import type { Step } from './step.js';
@@ -135,7 +135,7 @@ export function readUnfinished(folder: string, boot: string): Unfinished | undef
   const path = pathIn(folder);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readWhole(path);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw stateError('read', path, error);
