@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { parseCommandLine } from './cli.js';
+import { checkCurrentFolder } from './current-folder.js';
 
 // Whatever is not needed for the request at hand is not loaded: start-up time is a feature.
 try {
   const request = parseCommandLine(process.argv.slice(2));
+  if (request.kind === 'session' || request.kind === 'serve') checkCurrentFolder();
   if (request.kind === 'session') {
     if (request.device?.startsWith('sim:') === true) {
       // The simulator's thread comes up while the rest is loaded.

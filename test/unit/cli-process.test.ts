@@ -235,6 +235,18 @@ test('a reader that goes away ends it quietly', async () => {
   assert.deepEqual([code, err], [141, '']);
 });
 
+test('a current folder that has been deleted is told', async () => {
+  const gone = mkdtempSync(join(folder, 'gone-'));
+  const script = 'rmdir "$PWD"; exec "$0" "$1" -c "peek region0 0" sim:edu';
+  const child = spawn('/bin/sh', ['-c', script, process.execPath, main], {
+    cwd: gone,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const { code, out, err } = await ended(child);
+  assert.deepEqual([code, out], [1, '']);
+  assert.match(err, /^error: start in the current folder: ENOENT\n {2}why: it has been deleted\n/);
+});
+
 test('an output that takes no more is an error', async () => {
   for (const args of [['-c', 'echo x'], ['--help'], ['--version']]) {
     const full = openSync('/dev/full', 'w');
