@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { textWidth } from '../../src/views/text-width.js';
 import { HeadlessScreen } from './tui-fixture.js';
 
 const ESCAPE = '\u001b';
@@ -323,8 +324,20 @@ test('names from a device cannot write on the terminal', async (t) => {
   screen.session.output.notice('evil \u001b]0;title\u0007 \u001b[2J 漢字 😀 name');
   const text = await screen.until((shown) => shown.includes('evil'));
   assert.ok(text.includes('\\x1b]0;title'), text);
-  assert.match(text.split('\n')[0] ?? '', /漢字 \?\? name/);
+  assert.match(text.split('\n')[0] ?? '', /漢字 \ufffd {2}name/);
   assert.match(text, /00000000: 53 52/);
+});
+
+test('wide characters, emoji and what is put together of several leave every frame where it is', async (t) => {
+  const screen = await opened(t);
+  const strange = '漢字 😀 ✅ ⌚ 👨\u200d👩\u200d👧 🇩🇪 ☎️ \u{20000} \u{17000} é end';
+  screen.session.output.notice(strange);
+  screen.press(`echo "${strange}"\r`);
+  screen.session.device?.journal.note('reset', strange);
+  const text = await screen.until((shown) => (shown.match(/ end/g) ?? []).length >= 4);
+  for (const row of text.split('\n').slice(1, -2)) assert.equal(textWidth(row), 132, row);
+  assert.match(text, /漢字 \ufffd/);
+  assert.ok(text.includes('\u{20000}'), text);
 });
 
 test('an interrupt is told once, in the status line and not at the prompt, and not over the answer to a key', async (t) => {

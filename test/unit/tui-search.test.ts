@@ -102,7 +102,7 @@ test('a long search says how far it is, leaves the keys alone, and is stopped by
   const text = await screen.until((shown) => shown.includes('the search for "no such text" was stopped'));
   assert.doesNotMatch(text, /% of region1/);
   screen.press('\u001b');
-  await screen.until((shown) => shown.includes('Esc stops a search, and none runs'));
+  await screen.until((shown) => shown.includes('Esc: no search runs; q leaves'));
 });
 
 test('a key that does nothing here says where it does, or that it does nothing', async (t) => {

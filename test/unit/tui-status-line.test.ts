@@ -50,3 +50,29 @@ test('DMA faults are counted there, those too that came before the screen opened
   await screen.session.open('sim:sram');
   await screen.until((text) => statusOf(text).startsWith('sim:sram') && statusOf(text).includes('| 1 DMA fault:'));
 });
+
+test('at 80 columns an answer has room in it, and the bottom line always has the key that shows the others', async (t) => {
+  const screen = await HeadlessScreen.open('sim:sram', 80, 24);
+  t.after(() => screen.close());
+  await screen.until((text) => text.includes('00000000: '));
+  screen.press('\u001b');
+  await screen.until((text) => text.includes('Tab next'));
+  assert.match(screen.text, /^sim:sram \| vfio-user \| bus mastering off \|/);
+  for (const pane of ['1', '2', '3', '4']) {
+    screen.press(pane);
+    await screen.until((text) => text.trimEnd().endsWith('? keys'));
+  }
+  screen.press('e');
+  const text = await screen.until((shown) => shown.includes('e works in'));
+  assert.match(text, /^sim:sram \| e works in the registers pane: edit the field, or a register without…\n/);
+});
+
+test('on a narrow screen a register has its value in sight, and names give way to it', async (t) => {
+  const screen = await HeadlessScreen.open('sim:edu', 40, 12);
+  t.after(() => screen.close());
+  await screen.until((text) => text.includes('region0>'));
+  screen.press('\u001b');
+  await screen.until((text) => text.includes('Tab next'));
+  screen.press('1');
+  await screen.until((text) => /│> ID +0x0 {2}0x010000ed +│/.test(text));
+});

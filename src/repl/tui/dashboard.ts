@@ -214,7 +214,7 @@ export class Dashboard implements PaneSetHost {
     const hidden = layout.hidden.map((id) => this.#nameOf(id));
     return {
       size,
-      status: this.#status.line(hidden),
+      status: this.#status.line(hidden, size.columns),
       panes: dialog === undefined ? panes : panes.map((pane) => ({ ...pane, focused: false })),
       keys: keyLine(this, size.columns),
       ...(dialog !== undefined && { dialog }),

@@ -1,5 +1,5 @@
 import { type Line, lineWidth } from '../../views/line.js';
-import { bindings, labelOf, type Where } from './bindings.js';
+import { type Binding, bindings, labelOf, type Where } from './bindings.js';
 import type { Dashboard } from './dashboard.js';
 
 const places: Readonly<Record<Where, string>> = {
@@ -11,22 +11,32 @@ const places: Readonly<Record<Where, string>> = {
   prompt: 'at the prompt',
 };
 
+/** The key that shows all others: it is always on the bottom line where it works. */
+const HELP = '?';
+
 /** The keys that matter where the keys are now, for the bottom line: as many as fit, those of the pane first. */
 export function keyLine(dashboard: Dashboard, columns: number): Line {
   const { kind } = dashboard.pane;
-  const here = dashboard.bindings
-    .filter(({ short, disabled }) => short !== undefined && disabled?.(dashboard) === undefined)
-    .toSorted((one, other) => Number(other.where === kind) - Number(one.where === kind));
+  const all = dashboard.bindings.filter(
+    ({ short, disabled }) => short !== undefined && disabled?.(dashboard) === undefined,
+  );
+  const help = all.filter(({ keys }) => keys[0] === HELP).flatMap(hintOf);
+  const room = columns - lineWidth(help);
   const line: Line[number][] = [];
-  for (const binding of here) {
-    const next: Line = [
-      { text: `${line.length === 0 ? '' : '  '}${labelOf(binding)}`, role: 'heading' },
-      { text: ` ${binding.short ?? ''}`, role: 'plain' },
-    ];
-    if (lineWidth(line) + lineWidth(next) > columns) break;
-    line.push(...next);
+  const others = all.filter(({ keys }) => keys[0] !== HELP);
+  for (const binding of others.toSorted((one, other) => Number(other.where === kind) - Number(one.where === kind))) {
+    const hint = hintOf(binding);
+    if (lineWidth(line) + lineWidth(hint) > room) break;
+    line.push(...hint);
   }
-  return line;
+  return [...line, ...help];
+}
+
+function hintOf(binding: Binding): Line {
+  return [
+    { text: labelOf(binding), role: 'heading' },
+    { text: ` ${binding.short ?? ''}  `, role: 'plain' },
+  ];
 }
 
 /** Every key, by where it works; what does nothing now says why. */

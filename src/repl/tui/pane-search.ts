@@ -32,7 +32,7 @@ export class PaneSearch {
   }
 
   stop(pane: Pane): void {
-    if (!pane.stopSearch()) this.#tell('Esc stops a search, and none runs; q leaves');
+    if (!pane.stopSearch()) this.#tell('Esc: no search runs; q leaves');
   }
 
   async #tellOf(answer: string | undefined | Promise<string | undefined>): Promise<void> {

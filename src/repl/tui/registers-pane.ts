@@ -17,6 +17,10 @@ import { keyOf, RegisterTree, type TreeRow } from './register-tree.js';
 /** Milliseconds from a part of a slow look to the picture of it at the most. */
 const PART_PATIENCE = 100;
 
+/** Columns of a register's name with what it is indented by; where a pane is narrow, what else a row has comes first. */
+const NAME_COLUMNS = { most: 24, least: 8 };
+const OTHER_COLUMNS = 24;
+
 /** Looks for which a value that changed is marked. */
 const FRESH = 3;
 
@@ -43,6 +47,7 @@ export class RegistersPane extends Pane {
   #field = 0;
   /** Rows of the tree that are in sight. */
   #window = { first: 0, rows: 0 };
+  #columns = 0;
 
   constructor(host: PaneHost, session: Session, names: LookingNames, every: number) {
     super(host, 'registers');
@@ -157,6 +162,7 @@ export class RegistersPane extends Pane {
 
   override lines(size: Size): readonly Line[] {
     this.#follow();
+    this.#columns = size.columns;
     const { rows } = this.#tree;
     if (rows.length === 0) {
       this.#window = { first: 0, rows: size.rows };
@@ -224,8 +230,9 @@ export class RegistersPane extends Pane {
     const seen = this.#seen.get(keyOf(node));
     const role: Role = chosen ? 'changed' : 'name';
     const place = `0x${node.offset.toString(16)}`.padStart(8);
+    const columns = Math.max(NAME_COLUMNS.least, Math.min(NAME_COLUMNS.most, this.#columns - OTHER_COLUMNS));
     return [
-      { text: `${mark} ${indent}${name.padEnd(Math.max(1, 24 - indent.length))}`, role },
+      { text: `${mark} ${indent}${name.padEnd(Math.max(1, columns - indent.length))}`, role },
       { text: `${place}  `, role: 'address' },
       ...valueSpans(node, seen),
     ];

@@ -1,7 +1,7 @@
 import type { Device } from '../../vfio/device.js';
 import { VfioError } from '../../vfio/errors.js';
 import { escape } from '../../views/escape.js';
-import type { Line } from '../../views/line.js';
+import { type Line, lineWidth } from '../../views/line.js';
 import type { Span } from '../../views/view.js';
 import type { Session } from '../session.js';
 import type { LookingNames } from './looking-names.js';
@@ -112,7 +112,14 @@ export class StatusLine {
     this.#redraw();
   }
 
-  line(hidden: readonly string[]): Line {
+  /** As wide as `columns`: where what has just happened finds no room there, what stands for long makes room for it. */
+  line(hidden: readonly string[], columns: number): Line {
+    const whole = this.#parts(hidden, false);
+    const told = this.#progress ?? this.#told;
+    return told === undefined || lineWidth(whole) <= columns ? whole : this.#parts(hidden, true);
+  }
+
+  #parts(hidden: readonly string[], brief: boolean): Line {
     const { device } = this.#session;
     const parts: Span[] = [];
     const add = (text: string, role: Span['role'] = 'plain'): void => {
@@ -123,8 +130,8 @@ export class StatusLine {
     else {
       add(escape(device.name), 'heading');
       const { group } = device.transport;
-      add(group === undefined ? device.via : `${device.via}, group ${escape(group)}`);
-      if (this.#busMaster !== undefined) add(`bus mastering ${this.#busMaster ? 'on' : 'off'}`);
+      if (!brief) add(group === undefined ? device.via : `${device.via}, group ${escape(group)}`);
+      if (this.#busMaster !== undefined && !brief) add(`bus mastering ${this.#busMaster ? 'on' : 'off'}`);
       if (this.#session.options.get('readonly')) add('read-only', 'warning');
       if (this.#session.options.get('dryrun')) add('dry run', 'warning');
       const storms = stormsOf(device);

@@ -23,14 +23,25 @@ const looks: Readonly<Record<Role, Look>> = {
   dim: { colour: '', plain: '' },
 };
 
-/** Emoji, and what is put together of several characters. */
-const pictures = /[\u{1f000}-\u{1faff}]|\u200d|\ufe0f/u;
+/**
+ * What blessed and terminals take for different widths, which would shift the rest of the row: emoji, what is put together of several
+ * characters, and wide scripts that blessed does not know (hexagrams, Jamo extended, Tangut and Kana beyond the BMP).
+ */
+const disputed =
+  /\p{Emoji_Presentation}|[\u{1f000}-\u{1faff}]|[\u4dc0-\u4dff\ua960-\ua97c]|[\u{16fe0}-\u{1b2ff}]|\u200d|\ufe0f/u;
 
-/** blessed and terminals disagree about the width of emoji, which would shift the rest of the row: marks as wide as these are shown instead. */
+/** What stands for a character that cannot be shown. */
+const REPLACEMENT = '\ufffd';
+
+/** `character`, or a replacement as wide as it where its width is disputed. */
+export function drawableCharacter(character: string, columns: number): string {
+  return disputed.test(character) ? REPLACEMENT.padEnd(columns) : character;
+}
+
 function drawable(span: Span): Span {
-  if (!pictures.test(span.text)) return span;
+  if (!disputed.test(span.text)) return span;
   const characters = Array.from(new Intl.Segmenter().segment(span.text), ({ segment }) =>
-    pictures.test(segment) ? '?'.repeat(textWidth(segment)) : segment,
+    drawableCharacter(segment, textWidth(segment)),
   );
   return { text: characters.join(''), role: span.role };
 }

@@ -5,6 +5,7 @@ import type { Line } from '../line.js';
 import type { Role, Span } from '../view.js';
 import type { Place } from './frame.js';
 import type { Size } from './layout.js';
+import { drawableCharacter } from './style.js';
 
 /** Lines above the screen that are kept. */
 const SCROLLBACK = 10_000;
@@ -129,7 +130,8 @@ function lineOf(row: IBufferLine | undefined, scratch: IBufferCell): Line {
       text = '';
     }
     role = next;
-    text += cell.getChars() || ' ';
+    // As wide as the cell: what stands behind it in the row is where the cursor believes it to be.
+    text += drawableCharacter(cell.getChars() || ' ', cell.getWidth());
   }
   const rest = text.trimEnd();
   return rest === '' ? spans : [...spans, { text: rest, role }];
