@@ -120,7 +120,8 @@ class Front {
           }));
     if (screen) return this.#runScreen(warnings, sources);
     if (!(await this.#runSources(sources))) return this.#code;
-    if (prompts) {
+    // After -x - there may be nothing left to read, and a prompt would wait for the end that has been.
+    if (prompts && !process.stdin.readableEnded) {
       const { Prompt } = await import('./repl.js');
       await this.output.flush();
       if (atTerminal && steps.length === 0) this.output.notice('help lists the commands; Tab completes; Ctrl-D leaves');

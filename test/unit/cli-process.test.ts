@@ -305,6 +305,8 @@ test('lines that are fed to the prompt run to their ends, as in a script: its en
   assert.match(left.out, /zero\n[^]*one\n/);
   assert.doesNotMatch(left.out, /two/);
   assert.match((await fed('repeat 2\necho in\n', '-i', 'sim:edu')).err, /"repeat" has no end/);
+  const read = await fed('echo one\n', '-x', '-', '-i', 'sim:edu');
+  assert.deepEqual([read.code, read.out], [0, 'one\n'], 'there is nothing left for a prompt');
 });
 
 test('serve offers a device that another process opens', async () => {
