@@ -8,13 +8,14 @@ import type { AddressBar, AddressMapView, Role, Span } from './view.js';
 const barWidths = [64, 32, 16, 8] as const;
 
 const legend = '#  mapped   +  partly   .  free   x  not usable   ~  partly';
+const narrowLegend = legend.replaceAll('  ', ' ');
 
 /** The lines, a bar for each stretch, what their characters mean, and the table. */
 export function* renderAddressMap(view: AddressMapView, columns: number): Generator<Line> {
   for (const line of view.lines) yield* wrapLine(spansOf(line), columns, 2);
   if (view.bars.length > 0) {
     yield* bars(view.bars, columns);
-    yield [{ text: legend, role: 'dim' }];
+    yield* wrapLine([{ text: columns < legend.length ? narrowLegend : legend, role: 'dim' }], columns, 0);
   }
   yield* renderTable(view.table, columns);
 }
