@@ -26,6 +26,8 @@ export interface CapturedScreen {
 export class TerminalCapture {
   readonly #pty: IPty;
   readonly #xterm: InstanceType<typeof xterm.Terminal>;
+  /** The program has ended, which it may do by itself. */
+  readonly #gone: Promise<void>;
   #cursorHidden = false;
   #changed: (() => void) | undefined;
 
@@ -47,6 +49,9 @@ export class TerminalCapture {
     const [file, ...args] = command;
     const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
     this.#pty = spawn(file, args, { name: env['TERM'] ?? 'xterm-256color', cols: columns, rows, env: present });
+    this.#gone = new Promise((resolve) => {
+      this.#pty.onExit(() => resolve());
+    });
     this.#pty.onData((data) => this.#xterm.write(data, () => this.#changed?.()));
   }
 
@@ -108,11 +113,8 @@ export class TerminalCapture {
 
   /** Ends the program; resolves when it is gone. */
   async close(): Promise<void> {
-    const gone = new Promise<void>((resolve) => {
-      this.#pty.onExit(() => resolve());
-    });
     this.#pty.kill('SIGKILL');
-    await gone;
+    await this.#gone;
     this.#xterm.dispose();
   }
 }
