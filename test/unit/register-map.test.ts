@@ -268,7 +268,10 @@ test('what is wrong is said with its place, and the rest is used', () => {
     [{ name: 'A', offset: 0, fields: {} }, 'unit.json: A: fields: a list of fields is expected: [ ... ]'],
     [{ name: 'A%s', offset: 0 }, 'unit.json: A%s: the %s in the name needs a count, or names'],
     [{ name: 'A', offset: 0, count: 3, names: ['X'] }, 'unit.json: A: count is 3, but there are 1 names'],
-    [{ name: 'A', offset: 0, count: 1e12 }, 'unit.json: A: 1000000000000 are more than the 262144 registers of a map'],
+    [
+      { name: 'A', offset: 0, count: 1e12 },
+      'unit.json: A: 1000000000000 more are too many: a map has 262144 registers at the most',
+    ],
     [
       { name: 'A', offset: 0, count: 2, registers: [] },
       'unit.json: A: "stride" is missing: the bytes from one to the next',

@@ -134,6 +134,33 @@ test('a snapshot that describes other things than the regions, or places past th
   session.closeAll();
 });
 
+test('a small snapshot that asks for more registers, or a longer order, than there can be is no work without end', async () => {
+  const { made, file } = await undescribed('greedy', register('PLAIN', 0));
+  const { session, output } = made;
+  interface Kept {
+    registers: { maps: { name: string; origin: string; description: unknown }[]; restore?: string[] };
+  }
+  const kept = JSON.parse(readFileSync(file, 'utf8')) as Kept;
+  const all = { name: 'R', offset: 0, count: 200_000, stride: 4 };
+  kept.registers.maps = Array.from({ length: 50 }, (_, nth) => ({
+    name: `m${nth}`,
+    origin: 'x',
+    description: { name: `m${nth}`, registers: [all, { ...all, name: 'S' }] },
+  }));
+  writeFileSync(file, JSON.stringify(kept));
+  kept.registers.restore = ['NONE'];
+  writeFileSync(file, JSON.stringify(kept));
+  await session.execute(`restore ${file} -n`, script);
+  assert.match(output.take(), /would restore nothing/);
+  kept.registers.restore = Array.from({ length: 20 }, (_, nth) => `*${nth}*`);
+  writeFileSync(file, JSON.stringify(kept));
+  await assert.rejects(
+    async () => session.execute(`restore ${file} -n`, script),
+    /the 20 patterns .* too many for 200000/,
+  );
+  session.closeAll();
+});
+
 test('two registers at one place: none is written by whose write the other would act', async () => {
   const { made, file, taken } = await undescribed(
     'twice',

@@ -51,7 +51,11 @@ function nameOf({ register: { space, path } }: Pick<RestoreStep, 'register'>): s
 /** What was not restored and why, a line for each reason. */
 function notes({ skips, readOnly, config, unknown }: RestorePlan): string[] {
   const reasons = new Map<string, string[]>();
-  for (const skip of skips) reasons.set(skip.reason, [...(reasons.get(skip.reason) ?? []), nameOf(skip)]);
+  for (const skip of skips) {
+    const names = reasons.get(skip.reason);
+    if (names === undefined) reasons.set(skip.reason, [nameOf(skip)]);
+    else names.push(nameOf(skip));
+  }
   return [
     ...[...reasons].map(([reason, names]) => `not restored: ${names.join(', ')}: ${reason}`),
     ...(unknown.length > 0 ? [`the profile's order has what no map has: ${unknown.join(', ')}`] : []),

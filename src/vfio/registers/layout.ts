@@ -8,6 +8,8 @@ export interface Place {
   readonly space: string;
   /** Bytes from the start of the space. */
   readonly base: number;
+  /** Registers and blocks that there is room for; MOST_REGISTERS by default. */
+  readonly most?: number;
 }
 
 export interface Laid {
@@ -16,18 +18,21 @@ export interface Laid {
 }
 
 /** Lays every array out: each element of it becomes a node with a path and an offset of its own. */
-export function layOut(sketches: readonly Sketch[], { space, base }: Place): Laid {
-  const layout = new Layout(space);
+export function layOut(sketches: readonly Sketch[], { space, base, most = MOST_REGISTERS }: Place): Laid {
+  const layout = new Layout(space, most);
   return { children: markAlternates(layout.all(sketches, base, '')), problems: layout.problems };
 }
 
 class Layout {
   readonly problems: MapProblem[] = [];
   readonly #space: string;
-  #left = MOST_REGISTERS;
+  readonly #most: number;
+  #left: number;
 
-  constructor(space: string) {
+  constructor(space: string, most: number) {
     this.#space = space;
+    this.#most = most;
+    this.#left = most;
   }
 
   /** What lies within the block `within`, whose offset is `origin`. */
@@ -75,7 +80,7 @@ class Layout {
   /** Whether one more can be there, at `offset`. */
   #admit(sketch: Sketch, offset: number): boolean {
     if (this.#left <= 0) {
-      if (this.#left === 0) this.#report(sketch, `more than ${MOST_REGISTERS} registers: the map ends here`);
+      if (this.#left === 0) this.#report(sketch, `more than ${this.#most} registers: the map ends here`);
       this.#left = -1;
       return false;
     }

@@ -25,6 +25,8 @@ export interface MapOptions {
   readonly space?: string;
   /** Bytes from the start of the space to the map's offset 0. */
   readonly base?: number;
+  /** Registers that it may have; MOST_REGISTERS by default. */
+  readonly most?: number;
 }
 
 /** What registers inherit from the map and from the clusters around them. */
@@ -48,9 +50,9 @@ export function defineMap(description: MapDescription): MapDescription {
  * problems. Throws VfioError where it is no such description at all.
  */
 export function registerMapOf(data: unknown, options: MapOptions): RegisterMap {
-  const { origin } = options;
-  const { map, sketches, problems } = sketchesOf(data, origin);
-  const laid = layOut(sketches, { space: options.space ?? map.space ?? 'region0', base: options.base ?? 0 });
+  const { origin, most = MOST_REGISTERS } = options;
+  const { map, sketches, problems } = sketchesOf(data, origin, most);
+  const laid = layOut(sketches, { space: options.space ?? map.space ?? 'region0', base: options.base ?? 0, most });
   return {
     name: map.name,
     origin,
@@ -61,7 +63,11 @@ export function registerMapOf(data: unknown, options: MapOptions): RegisterMap {
   };
 }
 
-function sketchesOf(data: unknown, origin: string): { map: MapInput; sketches: Sketch[]; problems: MapProblem[] } {
+function sketchesOf(
+  data: unknown,
+  origin: string,
+  most: number,
+): { map: MapInput; sketches: Sketch[]; problems: MapProblem[] } {
   const { output: map, wrong } = check(mapSchema, data);
   if (map === undefined) {
     throw new VfioError({
@@ -71,7 +77,7 @@ function sketchesOf(data: unknown, origin: string): { map: MapInput; sketches: S
       hint: 'a map is { "name": "uart", "registers": [{ "name": "CTRL", "offset": "0x0", "fields": [...] }] }',
     });
   }
-  const reader = new Reader(origin);
+  const reader = new Reader(origin, most);
   reader.report('', wrong);
   const sketches = reader.entries(map.registers, defaultsOf(map), '', 0);
   return { map, sketches, problems: reader.problems };
@@ -81,9 +87,13 @@ function sketchesOf(data: unknown, origin: string): { map: MapInput; sketches: S
 class Reader {
   readonly problems: MapProblem[] = [];
   readonly #origin: string;
+  readonly #most: number;
+  /** Elements of arrays, of all entries together: each becomes a register at the least. */
+  #elements = 0;
 
-  constructor(origin: string) {
+  constructor(origin: string, most: number) {
     this.#origin = origin;
+    this.#most = most;
   }
 
   report(path: string, wrong: readonly string[]): void {
@@ -107,7 +117,7 @@ class Reader {
     const { output, wrong } = check(clusterSchema, data);
     this.report(path, wrong);
     if (output === undefined) return undefined;
-    const repeat = repeatOf(output, undefined);
+    const repeat = this.#repeat(output, undefined);
     if (typeof repeat === 'string' || depth >= DEEPEST) {
       this.report(path, [typeof repeat === 'string' ? repeat : `clusters go no deeper than ${DEEPEST}`]);
       return undefined;
@@ -120,12 +130,21 @@ class Reader {
     };
   }
 
+  /** The array or list that an entry asks for; text that says what is wrong with it. `own` is the stride where none is given. */
+  #repeat(input: ClusterInput | RegisterInput, own: number | undefined): Repeat | undefined | string {
+    const asked = input.names?.length ?? input.count ?? 0;
+    this.#elements += asked;
+    if (this.#elements <= this.#most) return repeatOf(input, own);
+    this.#elements -= asked;
+    return `${asked} more are too many: a map has ${this.#most} registers at the most`;
+  }
+
   #register(data: unknown, inherited: Defaults, path: string): Sketch | undefined {
     const { output, wrong } = check(registerSchema, data);
     this.report(path, wrong);
     if (output === undefined) return undefined;
     const { width, access, reset, resetMask } = defaultsOf(output, inherited);
-    const repeat = repeatOf(output, width / 8);
+    const repeat = this.#repeat(output, width / 8);
     if (typeof repeat === 'string') {
       this.report(path, [repeat]);
       return undefined;
@@ -179,7 +198,6 @@ function commonOf(
   };
 }
 
-/** The array or list that an entry asks for; text that says what is wrong with it. `own` is the stride where none is given. */
 function repeatOf(input: ClusterInput | RegisterInput, own: number | undefined): Repeat | undefined | string {
   const { name, count, names, first = 0 } = input;
   const stride = input.stride ?? own;
@@ -193,7 +211,6 @@ function repeatOf(input: ClusterInput | RegisterInput, own: number | undefined):
     return `count is ${count}, but there are ${names.length} names`;
   }
   const most = names?.length ?? count ?? 0;
-  if (most > MOST_REGISTERS) return `${most} are more than the ${MOST_REGISTERS} registers of a map`;
   const labels = names ?? Array.from({ length: most }, (_, index) => String(first + index));
   return { kind: isList ? 'list' : 'array', stride, labels };
 }

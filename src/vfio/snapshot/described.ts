@@ -1,4 +1,5 @@
 import type { Device } from '../device.js';
+import { VfioError } from '../errors.js';
 import type { Block, Register } from '../registers/register-map.js';
 import { RegisterSet } from '../registers/register-set.js';
 import type { Image } from './image.js';
@@ -12,9 +13,13 @@ export interface Described {
   readonly restore: readonly string[] | undefined;
 }
 
+/** Patterns times registers, at the most: a file that anybody may have written is not to keep the tool busy for ever. */
+const MOST_LOOKS = 2 ** 20;
+
 /**
  * The maps of `device`, and for its regions that none of them describes those that `image` brings. A snapshot is a file that anybody may have
- * written: where the device has a word of its own on a region, the snapshot has none, and it has none on what is no region at all.
+ * written: where the device has a word of its own on a region, the snapshot has none, and it has none on what is no region at all. Throws
+ * VfioError where its order is longer than any that is of use.
  */
 export function describedBy(device: Device, image: Image): Described {
   const own = device.registers;
@@ -30,7 +35,16 @@ export function describedBy(device: Device, image: Image): Described {
   // Under a name that is no map's of the device, in whose place it would be put.
   for (const map of useful) registers.add({ ...map, name: `${image.name}: ${map.name}` });
   const spaces = new Set(registers.registers.map(({ space }) => space).filter((space) => open.has(space)));
-  return { registers, borrowed: [...spaces], restore: listed ?? image.snapshot.registers?.restore };
+  const restore = listed ?? image.snapshot.registers?.restore;
+  if (listed === undefined && (restore?.length ?? 0) * registers.registers.length > MOST_LOOKS) {
+    throw new VfioError({
+      kind: 'limit',
+      operation: `restore ${image.name}`,
+      why: `the ${restore?.length ?? 0} patterns of its order are too many for ${registers.registers.length} registers`,
+      hint: 'regs load FILE gives the device a map of its own',
+    });
+  }
+  return { registers, borrowed: [...spaces], restore };
 }
 
 /** What of a map is in these spaces. */

@@ -63,7 +63,7 @@ const registers = v.object({
   /** What the words above have at the places of registers, by their names: for people, and for diff(1). */
   values: v.record(v.string(), hex),
   /** What the profile of the device lists to be restored, in its order; absent where it lists nothing. */
-  restore: v.optional(v.array(v.string())),
+  restore: v.optional(v.array(v.pipe(v.string(), v.maxLength(256)))),
 });
 
 /** Version 1 has regions and interrupts; version 2 has words of several widths in a region, and what is optional here. */

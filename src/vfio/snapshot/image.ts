@@ -1,6 +1,7 @@
 import { VfioError } from '../errors.js';
 import { registerMapOf } from '../registers/map-format.js';
-import type { Register } from '../registers/register-map.js';
+import { MOST_REGISTERS } from '../registers/layout.js';
+import { type Register, registersIn } from '../registers/register-map.js';
 import { RegisterSet } from '../registers/register-set.js';
 import { bytesOf, type Width } from '../width.js';
 import { type RegionSnapshot, readSnapshot, type Snapshot } from './format.js';
@@ -87,9 +88,13 @@ function unpacked(region: RegionSnapshot, file: string, room: { bytes: number; r
 function registersOf(snapshot: Snapshot, file: string): Pick<Image, 'registers' | 'problems'> {
   const registers = new RegisterSet();
   const problems: string[] = [];
+  // What all of them have together: a small file can ask for any number.
+  let most = MOST_REGISTERS;
   for (const { name, origin, description } of snapshot.registers?.maps ?? []) {
     try {
-      registers.add({ ...registerMapOf(description, { origin }), name });
+      const map = registerMapOf(description, { origin, most });
+      most -= [...registersIn(map.children)].length;
+      registers.add({ ...map, name });
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
       problems.push(`${file}: the register map ${name} cannot be used: ${error.details.why}`);
