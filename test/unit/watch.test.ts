@@ -14,6 +14,7 @@ import { Scan } from '../../src/vfio/scan.js';
 import { pwrite } from '../../src/vfio/sys/libc.js';
 import { Ticker } from '../../src/vfio/ticker.js';
 import { json } from '../../src/views/sinks/json.js';
+import { plain } from '../../src/views/sinks/plain.js';
 import { MemfdTransport } from './memfd-transport.js';
 import { block, field, map, register } from './register-fixture.js';
 import { KeptOutput, memfdSession } from './session-fixture.js';
@@ -132,10 +133,11 @@ test('watch shows changes only, and the expression that ends it sees what the wa
   const { journal } = session.device ?? assert.fail();
   const running = session.execute('watch region0 0x10 region0 0x20:8 --every 1ms --until [region0+0x10]==3', script);
   await begun(output);
-  let value = 0;
-  const timer = setInterval(() => session.device?.region(0).write32(0x10, (value += 1)), 5);
+  for (const value of [1, 2, 3]) {
+    session.device?.region(0).write32(0x10, value);
+    while (!output.views.some((view) => plain(view).includes(`-> 0x0000000${value}`))) await new Promise(setImmediate);
+  }
   await running;
-  clearInterval(timer);
   const lines = output.take().split('\n');
   assert.equal(lines[0], 'every 1 ms: region0+0x10 = 0x0, region0+0x20 = 0x0');
   assert.deepEqual(
