@@ -87,7 +87,7 @@ test('a warning about the device stands in the full screen, too, which covers wh
   const folder = mkdtempSync(join(tmpdir(), 'vfiodbg-warning-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'board.json');
-  const kept = new Terminal(['-c', `snapshot ${file}`, 'sim:edu']);
+  const kept = new Terminal(['-c', `snapshot ${file}`, 'sim:pl031']);
   assert.equal(await kept.exit, 0);
   const terminal = new Terminal(['--tui', `snapshot:${file}`]);
   await terminal.until('nothing here is live');
