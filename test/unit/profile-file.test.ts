@@ -91,6 +91,10 @@ test('a module that is none says why', async () => {
     await refusal('throws.mjs', "\n\nthrow new Error('no luck');"),
     /^throws\.mjs:3: its code fails: no luck$/,
   );
+  assert.match(
+    await refusal('getter.mjs', "export default {\n  get registers() { throw new Error('no luck'); },\n};"),
+    /^getter\.mjs:2: its code fails: no luck$/,
+  );
   assert.match(await refusal('syntax.mjs', '\nexport default {'), /^its code fails: Unexpected end of input/);
   assert.match(
     await refusal('wrong.mjs', 'export default { mach: [] };'),

@@ -202,6 +202,8 @@ test('a snapshot opens as a device with its values, registers and reasons', asyn
   assert.match(text, /R8 .*0x5a\n/);
   assert.match(text, /R64 .*0x1122334455667788\n/);
   assert.match(text, /1234:11e9/);
+  await run('info');
+  assert.match(output.take(), /mapped access: no +a snapshot has values/);
   await run('reg RC FIFO; irq; peek.b region1 0x49');
   assert.match(output.take(), /msix[\s\S]*0x77\n/);
   await assert.rejects(async () => run('peek region1 0x20'), /not in the snapshot \(RC: reading it clears it\)/);

@@ -30,6 +30,12 @@ function profileOf({ profile }: Device): { value: string; note?: string } {
 }
 
 /** 'rw map' and what else VFIO says of a region, in few columns. */
+/** Why no access goes by a mapped window, where that is so of the whole device. */
+function whyUnmapped(device: Device): string | undefined {
+  if (device.via === 'snapshot') return 'a snapshot has values, and no device behind them';
+  return device.mmap ? device.accessFallback : 'mapping is switched off (option mmap)';
+}
+
 function flagsOf({ info }: Region): string {
   const words = [
     ...(info.readable || info.writable ? [`${info.readable ? 'r' : ''}${info.writable ? 'w' : ''}`] : []),
@@ -142,7 +148,7 @@ export const commands = [
     examples: [{ line: 'info', says: 'the device at a glance', device: 'sim:edu' }],
     run({ device }): View {
       const { info, transport } = device;
-      const fallback = device.mmap ? device.accessFallback : 'mapping is switched off (option mmap)';
+      const fallback = whyUnmapped(device);
       const irqs = device.irqInfos.filter(({ count }) => count > 0);
       const interrupts = [...device.irqs].map(({ name, info: { count } }) =>
         count === 1 ? name : `${name} (${count} vectors)`,

@@ -27,7 +27,7 @@ export async function readProfile(file: string): Promise<ProfileFile> {
   const text = isModule ? '' : withPlainFile(path, reading, (_stamp, read) => read().toString('utf8'));
   const data = isModule ? await exported(path, file) : dataOf(text, `read profile ${file}`, basename(file));
   const { checkProfile } = await import('./schema.js');
-  const checked = checkProfile(data);
+  const checked = isModule ? ofCode(path, file, () => checkProfile(data)) : checkProfile(data);
   if ('wrong' in checked) {
     const place = (at: readonly (string | number)[]): string =>
       isModule ? '' : `${basename(file)}:${placeIn(text, at)}: `;
@@ -44,14 +44,27 @@ async function exported(path: string, file: string): Promise<unknown> {
   try {
     module = (await import(`${pathToFileURL(path).href}?${changed}`)) as { default?: unknown };
   } catch (error) {
-    const why = `${lineOf(path, error)}its code fails: ${messageOf(error)}`;
-    // Of what cannot be read as code Node tells the place on its own error stream only.
-    const hint = error instanceof SyntaxError ? `node --check ${file} shows the place` : undefined;
-    throw refusal(file, why, error, hint);
+    throw codeFailure(path, file, error);
   }
   if (module.default === undefined)
     throw refusal(file, 'it exports no profile: export default { match: ..., registers: ... }');
   return module.default;
+}
+
+/** What `body` gives, which may run code of the module: a getter. */
+function ofCode<T>(path: string, file: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw codeFailure(path, file, error);
+  }
+}
+
+function codeFailure(path: string, file: string, error: unknown): VfioError {
+  const why = `${lineOf(path, error)}its code fails: ${messageOf(error)}`;
+  // Of what cannot be read as code Node tells the place on its own error stream only.
+  const hint = error instanceof SyntaxError ? `node --check ${file} shows the place` : undefined;
+  return refusal(file, why, error, hint);
 }
 
 function messageOf(error: unknown): string {
