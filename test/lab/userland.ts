@@ -53,7 +53,9 @@ export async function userland(arch: Arch, say: Say): Promise<Userland> {
   const checksum = createHash('sha256').update(JSON.stringify([DEBS_ARM64, ETC_ARM64, NODE_ARM64, koffi]));
   const root = join(cacheFolder, 'roots', `arm64-${checksum.digest('hex').slice(0, 12)}`);
   if (!existsSync(root)) {
-    say(`fetching the arm64 guest's programs: Node ${NODE_ARM64}, koffi ${koffi}, Debian's busybox and C library, tmux`);
+    say(
+      `fetching the arm64 guest's programs: Node ${NODE_ARM64}, koffi ${koffi}, Debian's busybox and C library, tmux`,
+    );
     await fetchArm64(root, koffi);
   }
   // The init of the guest mounts the checkout at the path that it has on the host.
