@@ -1,3 +1,4 @@
+import { VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX } from './abi/vfio.js';
 import type { Dma } from './dma/dma.js';
 import { type FailureDetails, VfioError } from './errors.js';
 import { Gate } from './gate.js';
@@ -14,11 +15,6 @@ import { MAP_SHARED, PROT_READ, PROT_WRITE, errnoName, mmap, munmap, pageSize } 
 import type { DeviceInfo, IrqInfo, RegionInfo, Transport, Via } from './transport/transport.js';
 import { whyRefused } from './why-refused.js';
 import { type Window, windowsOf } from './window.js';
-
-/** VFIO's fixed PCI region indices. Source: linux/vfio.h, VFIO_PCI_BAR0_REGION_INDEX and on. */
-const PCI_ROM = 6;
-const PCI_CONFIG = 7;
-const PCI_VGA = 8;
 
 /** What `dma/dma.ts` gives when it is loaded: a session that maps nothing does without its modules. */
 let makeDma: ((device: Device) => Dma) | undefined;
@@ -223,7 +219,7 @@ export class Device {
 
   /** The PCI config space, where there is one. */
   get config(): Region | undefined {
-    return this.isPci ? this.regions.find((region) => region.index === PCI_CONFIG) : undefined;
+    return this.isPci ? this.regions.find((region) => region.index === VFIO_PCI_CONFIG_REGION_INDEX) : undefined;
   }
 
   /**
@@ -406,9 +402,9 @@ function noInterrupt(index: number): IrqInfo {
 }
 
 function namesOf(index: number, pci: boolean): [name: string, aliases: string[]] {
-  if (!pci || index > PCI_VGA) return [`region${index}`, []];
-  if (index === PCI_CONFIG) return ['config', ['region7']];
-  if (index === PCI_ROM) return ['rom', ['region6']];
-  if (index === PCI_VGA) return ['vga', ['region8']];
+  if (!pci || index > VFIO_PCI_VGA_REGION_INDEX) return [`region${index}`, []];
+  if (index === VFIO_PCI_CONFIG_REGION_INDEX) return ['config', ['region7']];
+  if (index === VFIO_PCI_ROM_REGION_INDEX) return ['rom', ['region6']];
+  if (index === VFIO_PCI_VGA_REGION_INDEX) return ['vga', ['region8']];
   return [`region${index}`, [`bar${index}`]];
 }

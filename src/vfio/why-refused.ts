@@ -1,13 +1,10 @@
+import { PCI_BASE_ADDRESS_0, PCI_COMMAND, PCI_COMMAND_IO, PCI_COMMAND_MEMORY } from './abi/pci.js';
+import { VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_ROM_REGION_INDEX } from './abi/vfio.js';
 import type { Device } from './device.js';
 import { VfioError } from './errors.js';
 import type { Region } from './region.js';
 import { faultName } from './sys/access-engine.js';
 
-/** Region indices, and bits of COMMAND. Source: linux/vfio.h, VFIO_PCI_ROM_REGION_INDEX and on; linux/pci_regs.h. */
-const PCI_ROM = 6;
-const PCI_CONFIG = 7;
-const IO_DECODE = 1;
-const MEMORY_DECODE = 2;
 /** Source: asm-generic/siginfo.h. */
 const BUS_OBJERR = 3;
 
@@ -21,12 +18,13 @@ export function whyRefused(
   signalCode = 0,
 ): { why: string; hint?: string } {
   const config = device.config;
-  if (config && region !== config && region.index < PCI_CONFIG && !device.gate.lost) {
+  if (config && region !== config && region.index < VFIO_PCI_CONFIG_REGION_INDEX && !device.gate.lost) {
     let command: number;
     let ports = false;
     try {
-      command = config.read16(4);
-      ports = region.index < PCI_ROM && (config.read32(0x10 + 4 * region.index) & 1) === 1;
+      command = config.read16(PCI_COMMAND);
+      ports =
+        region.index < VFIO_PCI_ROM_REGION_INDEX && (config.read32(PCI_BASE_ADDRESS_0 + 4 * region.index) & 1) === 1;
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
       return {
@@ -39,7 +37,7 @@ export function whyRefused(
         why: 'the device does not answer on its bus (config reads all ones)',
         hint: 'check its power, link and reset',
       };
-    if ((command & (ports ? IO_DECODE : MEMORY_DECODE)) === 0) {
+    if ((command & (ports ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)) === 0) {
       return ports
         ? { why: 'I/O decode is off (COMMAND bit 0)', hint: 'poke.w config 0x4 0x1:0x1' }
         : { why: 'memory decode is off (COMMAND bit 1)', hint: 'poke.w config 0x4 0x2:0x2' };

@@ -1,3 +1,4 @@
+import { PCI_COMMAND, PCI_COMMAND_MASTER } from '../../vfio/abi/pci.js';
 import type { Device } from '../../vfio/device.js';
 import { VfioError } from '../../vfio/errors.js';
 import { escape } from '../../views/escape.js';
@@ -12,10 +13,6 @@ const TOLD_MS = 8000;
 /** Milliseconds from one look to the next, and how many times as long as a look takes they are at the least. */
 const LOOK_MS = 1000;
 const REST = 10;
-
-/** Source: linux/pci_regs.h, PCI_COMMAND and PCI_COMMAND_MASTER. */
-const COMMAND = 4;
-const BUS_MASTER = 4n;
 
 /** The line at the top: the device, the way in, its group, bus mastering, what is switched off, and what has just happened. */
 export class StatusLine {
@@ -102,7 +99,7 @@ export class StatusLine {
     let found: boolean | undefined;
     try {
       if (device?.config !== undefined && device.gate.lost === undefined) {
-        found = (this.#names.read('config', COMMAND, 16) & BUS_MASTER) !== 0n;
+        found = (this.#names.read('config', PCI_COMMAND, 16) & BigInt(PCI_COMMAND_MASTER)) !== 0n;
       }
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;

@@ -1,3 +1,11 @@
+import {
+  PCI_CACHE_LINE_SIZE,
+  PCI_CLASS_REVISION,
+  PCI_HEADER_TYPE_MASK,
+  PCI_SUBSYSTEM_VENDOR_ID,
+  PCI_VENDOR_ID,
+} from '../abi/pci.js';
+import { VFIO_PCI_CONFIG_REGION_INDEX } from '../abi/vfio.js';
 import type { Roots } from '../bus/roots.js';
 import type { Device } from '../device.js';
 import { VfioError } from '../errors.js';
@@ -32,7 +40,6 @@ export interface DeviceIdentity {
 /** What of a region has been read: undefined where it could not be. */
 type ReadWord = (region: number, offset: number) => number | undefined;
 
-const PCI_CONFIG = 7;
 /** The last 32 bytes of a PrimeCell: four words of a byte each with its id, four with this mark. Source: Arm IHI 0029, section D1.2. */
 const PRIMECELL = 0x20;
 const PRIMECELL_MARK = 0xb105f00d;
@@ -74,12 +81,12 @@ function identityByReading(device: Device, word: ReadWord): DeviceIdentity {
   const { name, info } = device;
   const identity = { bus: info.bus, name, compatible: [] };
   if (info.bus === 'pci') {
-    const ids = word(PCI_CONFIG, 0x00);
+    const ids = word(VFIO_PCI_CONFIG_REGION_INDEX, PCI_VENDOR_ID);
     if (ids === undefined || ids === 0xffffffff) return identity;
-    const kind = word(PCI_CONFIG, 0x08);
+    const kind = word(VFIO_PCI_CONFIG_REGION_INDEX, PCI_CLASS_REVISION);
     // Behind a bridge's header there is something else in that place.
-    const header = ((word(PCI_CONFIG, 0x0c) ?? 0) >>> 16) & 0x7f;
-    const subsystem = header === 0 ? word(PCI_CONFIG, 0x2c) : undefined;
+    const header = ((word(VFIO_PCI_CONFIG_REGION_INDEX, PCI_CACHE_LINE_SIZE) ?? 0) >>> 16) & PCI_HEADER_TYPE_MASK;
+    const subsystem = header === 0 ? word(VFIO_PCI_CONFIG_REGION_INDEX, PCI_SUBSYSTEM_VENDOR_ID) : undefined;
     return {
       ...identity,
       pci: {

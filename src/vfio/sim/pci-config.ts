@@ -1,3 +1,25 @@
+import {
+  PCI_BASE_ADDRESS_0,
+  PCI_CACHE_LINE_SIZE,
+  PCI_CAPABILITY_LIST,
+  PCI_CAP_ID_MSI,
+  PCI_CAP_ID_MSIX,
+  PCI_CLASS_REVISION,
+  PCI_COMMAND,
+  PCI_COMMAND_INTX_DISABLE,
+  PCI_COMMAND_IO,
+  PCI_COMMAND_MASTER,
+  PCI_COMMAND_MEMORY,
+  PCI_COMMAND_SERR,
+  PCI_INTERRUPT_LINE,
+  PCI_INTERRUPT_PIN,
+  PCI_MSI_FLAGS,
+  PCI_MSI_FLAGS_ENABLE,
+  PCI_STATUS,
+  PCI_STATUS_CAP_LIST,
+  PCI_STATUS_INTERRUPT,
+  PCI_SUBSYSTEM_VENDOR_ID,
+} from '../abi/pci.js';
 import type { AccessSize, PciCommand, PciConfiguration } from './model.js';
 
 /**
@@ -5,29 +27,11 @@ import type { AccessSize, PciCommand, PciConfiguration } from './model.js';
  * 3.0 chapter 6, linux/pci_regs.h, drivers/vfio/pci/vfio_pci_config.c; what writes change was compared with edu and e1000e behind vfio-pci.
  */
 
-const COMMAND = 0x04;
-const COMMAND_IO = 0x0001;
-const COMMAND_MEMORY = 0x0002;
-const COMMAND_MASTER = 0x0004;
-const COMMAND_SERR = 0x0100;
-const COMMAND_INTX_DISABLE = 0x0400;
-const STATUS = 0x06;
-const STATUS_INTERRUPT = 0x08;
-const STATUS_CAPABILITIES = 0x10;
-const REVISION = 0x08;
-const CACHE_LINE_SIZE = 0x0c;
-const BAR0 = 0x10;
-const SUBSYSTEM = 0x2c;
-const CAPABILITY_POINTER = 0x34;
-const INTERRUPT_LINE = 0x3c;
-const INTERRUPT_PIN = 0x3d;
 const HEADER_SIZE = 0x40;
 
 const BAR_MEMORY_64 = 0x4;
 const BAR_PREFETCHABLE = 0x8;
 
-const MSI_FLAGS = 2;
-const MSI_FLAGS_ENABLE = 0x01;
 const MSIX_ENABLE_BYTE = 3;
 const MSIX_ENABLE = 0x80;
 
@@ -71,16 +75,12 @@ export interface PciIdentity {
 }
 
 /** The number of the MSI, PCI Express and MSI-X capabilities, from linux/pci_regs.h. */
-export const CAP_POWER_MANAGEMENT = 0x01;
-export const CAP_MSI = 0x05;
-export const CAP_EXPRESS = 0x10;
-export const CAP_MSIX = 0x11;
 
 /** A 64-bit MSI capability for 2^`log2Vectors` vectors. Its address and data are the client's to scribble on: VFIO programs the real ones. */
 export function msiCapability(offset: number, log2Vectors: number): Capability {
   return {
     offset,
-    id: CAP_MSI,
+    id: PCI_CAP_ID_MSI,
     body: [0x80 | (log2Vectors << 1), 0, ...Array<number>(12).fill(0)],
     writable: [0xff, 0, ...Array<number>(12).fill(0xff)],
   };
@@ -98,7 +98,7 @@ export function msixCapability(
   body.writeUInt16LE(vectors - 1, 0);
   body.writeUInt32LE(table | bar, 2);
   body.writeUInt32LE(pending | bar, 6);
-  return { offset, id: CAP_MSIX, body: [...body], writable: [0, 0xc0] };
+  return { offset, id: PCI_CAP_ID_MSIX, body: [...body], writable: [0, 0xc0] };
 }
 
 /** The configuration space of one function. */
@@ -120,17 +120,17 @@ export class PciConfig implements PciConfiguration {
     this.#header(identity);
     this.#bars(identity.bars);
     this.#capabilities(identity.capabilities);
-    this.#msi = identity.capabilities.find(({ id, extended }) => id === CAP_MSI && !extended)?.offset;
-    this.#msix = identity.capabilities.find(({ id, extended }) => id === CAP_MSIX && !extended)?.offset;
-    this.#msiVectors = this.#msi === undefined ? 0 : (this.#bytes[this.#msi + MSI_FLAGS]! >> 1) & 7;
+    this.#msi = identity.capabilities.find(({ id, extended }) => id === PCI_CAP_ID_MSI && !extended)?.offset;
+    this.#msix = identity.capabilities.find(({ id, extended }) => id === PCI_CAP_ID_MSIX && !extended)?.offset;
+    this.#msiVectors = this.#msi === undefined ? 0 : (this.#bytes[this.#msi + PCI_MSI_FLAGS]! >> 1) & 7;
   }
 
   get command(): PciCommand {
-    const command = this.#bytes.readUInt16LE(COMMAND);
+    const command = this.#bytes.readUInt16LE(PCI_COMMAND);
     return {
-      memoryDecode: (command & COMMAND_MEMORY) !== 0,
-      busMaster: (command & COMMAND_MASTER) !== 0,
-      intxDisabled: (command & COMMAND_INTX_DISABLE) !== 0,
+      memoryDecode: (command & PCI_COMMAND_MEMORY) !== 0,
+      busMaster: (command & PCI_COMMAND_MASTER) !== 0,
+      intxDisabled: (command & PCI_COMMAND_INTX_DISABLE) !== 0,
     };
   }
 
@@ -139,8 +139,8 @@ export class PciConfig implements PciConfiguration {
   }
 
   setInterruptStatus(asserted: boolean): void {
-    const status = this.#bytes[STATUS]!;
-    this.#bytes[STATUS] = asserted ? status | STATUS_INTERRUPT : status & ~STATUS_INTERRUPT;
+    const status = this.#bytes[PCI_STATUS]!;
+    this.#bytes[PCI_STATUS] = asserted ? status | PCI_STATUS_INTERRUPT : status & ~PCI_STATUS_INTERRUPT;
   }
 
   setEnabled(capability: 'msi' | 'msix', enabled: boolean): void {
@@ -166,15 +166,15 @@ export class PciConfig implements PciConfiguration {
       this.#bytes[at] = (this.#bytes[at]! & ~mask) | (written & mask);
     }
     this.#clampMsi();
-    if (offset < STATUS && offset + size > COMMAND) this.#changed();
+    if (offset < PCI_STATUS && offset + size > PCI_COMMAND) this.#changed();
   }
 
   /** The kernel enables MSI by VFIO_DEVICE_SET_IRQS only, and lets no client ask for more vectors than there are. */
   #clampMsi(): void {
     if (this.#msi === undefined) return;
-    const at = this.#msi + MSI_FLAGS;
+    const at = this.#msi + PCI_MSI_FLAGS;
     let flags = this.#bytes[at]!;
-    if (!this.#msiEnabled) flags &= ~MSI_FLAGS_ENABLE;
+    if (!this.#msiEnabled) flags &= ~PCI_MSI_FLAGS_ENABLE;
     if (((flags >> 4) & 7) > this.#msiVectors) flags = (flags & ~0x70) | (this.#msiVectors << 4);
     this.#bytes[at] = flags;
   }
@@ -184,25 +184,25 @@ export class PciConfig implements PciConfiguration {
     bytes.writeUInt16LE(identity.vendor, 0);
     bytes.writeUInt16LE(identity.device, 2);
     // As firmware leaves a function behind, and vfio-pci takes bus mastering away again when it is opened.
-    bytes.writeUInt16LE(COMMAND_IO | COMMAND_MEMORY | COMMAND_SERR, COMMAND);
+    bytes.writeUInt16LE(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_SERR, PCI_COMMAND);
     this.#writable.writeUInt16LE(
-      COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_SERR | COMMAND_INTX_DISABLE,
-      COMMAND,
+      PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE,
+      PCI_COMMAND,
     );
-    bytes[STATUS] = identity.capabilities.length > 0 ? STATUS_CAPABILITIES : 0;
-    bytes.writeUInt32LE(((identity.classCode << 8) | identity.revision) >>> 0, REVISION);
-    this.#writable[CACHE_LINE_SIZE] = 0xff;
-    bytes.writeUInt16LE(identity.subsystemVendor, SUBSYSTEM);
-    bytes.writeUInt16LE(identity.subsystem, SUBSYSTEM + 2);
-    if (identity.interruptPin !== 0) bytes[INTERRUPT_LINE] = 0x0b;
-    this.#writable[INTERRUPT_LINE] = 0xff;
-    bytes[INTERRUPT_PIN] = identity.interruptPin;
+    bytes[PCI_STATUS] = identity.capabilities.length > 0 ? PCI_STATUS_CAP_LIST : 0;
+    bytes.writeUInt32LE(((identity.classCode << 8) | identity.revision) >>> 0, PCI_CLASS_REVISION);
+    this.#writable[PCI_CACHE_LINE_SIZE] = 0xff;
+    bytes.writeUInt16LE(identity.subsystemVendor, PCI_SUBSYSTEM_VENDOR_ID);
+    bytes.writeUInt16LE(identity.subsystem, PCI_SUBSYSTEM_VENDOR_ID + 2);
+    if (identity.interruptPin !== 0) bytes[PCI_INTERRUPT_LINE] = 0x0b;
+    this.#writable[PCI_INTERRUPT_LINE] = 0xff;
+    bytes[PCI_INTERRUPT_PIN] = identity.interruptPin;
   }
 
   #bars(bars: PciIdentity['bars']): void {
     for (const [index, bar] of bars.entries()) {
       if (bar === undefined) continue;
-      const at = BAR0 + 4 * index;
+      const at = PCI_BASE_ADDRESS_0 + 4 * index;
       const flags = (bar.wide === true ? BAR_MEMORY_64 : 0) | (bar.prefetchable === true ? BAR_PREFETCHABLE : 0);
       this.#bytes.writeUInt32LE((bar.address | flags) >>> 0, at);
       this.#writable.writeUInt32LE(~(bar.size - 1) >>> 0, at);
@@ -212,7 +212,7 @@ export class PciConfig implements PciConfiguration {
 
   #capabilities(capabilities: readonly Capability[]): void {
     const plain = capabilities.filter(({ extended }) => extended === undefined);
-    this.#bytes[CAPABILITY_POINTER] = plain[0]?.offset ?? 0;
+    this.#bytes[PCI_CAPABILITY_LIST] = plain[0]?.offset ?? 0;
     for (const [i, { offset, id, body, writable }] of plain.entries()) {
       this.#bytes[offset] = id;
       this.#bytes[offset + 1] = plain[i + 1]?.offset ?? 0;

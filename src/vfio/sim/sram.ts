@@ -1,13 +1,7 @@
+import { PCI_CAP_ID_EXP, PCI_CAP_ID_PM } from '../abi/pci.js';
 import { firmwareImage } from './firmware.js';
 import type { AccessSize, Host, Model, ModelFactory, RegionModel, Registers } from './model.js';
-import {
-  CAP_EXPRESS,
-  CAP_POWER_MANAGEMENT,
-  PciConfig,
-  msiCapability,
-  msixCapability,
-  type Capability,
-} from './pci-config.js';
+import { PciConfig, msiCapability, msixCapability, type Capability } from './pci-config.js';
 import { RegisterBank } from './register-bank.js';
 import { HOLE, WATCH, sramRegisters } from './sram-registers.js';
 
@@ -40,7 +34,7 @@ const MSIX = 2;
 /** Interrupts sent between two looks at the socket, so that the device stays responsive in a burst. */
 const CHUNK = 512;
 
-const powerManagement: Capability = { offset: 0x40, id: CAP_POWER_MANAGEMENT, body: [0x03, 0x00, 0x08, 0x00, 0, 0] };
+const powerManagement: Capability = { offset: 0x40, id: PCI_CAP_ID_PM, body: [0x03, 0x00, 0x08, 0x00, 0, 0] };
 
 /** PCI Express endpoint, version 2: function-level reset, payload up to 256 bytes, link 8 GT/s x4. Source: PCI Express Base 3.0, 7.8. */
 function expressCapability(offset: number): Capability {
@@ -55,7 +49,7 @@ function expressCapability(offset: number): Capability {
   const writable = Array<number>(8).fill(0);
   writable[6] = 0xff;
   writable[7] = 0x7f;
-  return { offset, id: CAP_EXPRESS, body: [...body], writable };
+  return { offset, id: PCI_CAP_ID_EXP, body: [...body], writable };
 }
 
 /** Advanced Error Reporting with the severities and masks that the specification gives at power-on (7.10). */

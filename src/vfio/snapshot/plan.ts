@@ -35,7 +35,7 @@ export interface PlanOptions {
   readonly ownWidths: boolean;
   /** Leaves out what no map describes. */
   readonly registersOnly?: boolean;
-  /** Takes what must not be read as any other place: for values that are there already, and where the user says so. */
+  /** Takes what must not be read like the rest: for values that are there already, and where the user says so. */
   readonly read?: boolean;
 }
 

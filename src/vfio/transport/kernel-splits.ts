@@ -1,3 +1,4 @@
+import { VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX } from '../abi/vfio.js';
 import type { DeviceInfo, RegionInfo } from './transport.js';
 
 /** What decides how the kernel carries out a pread or pwrite on a device's fd. */
@@ -10,11 +11,6 @@ export interface KernelAccess {
   /** Indices of the PCI regions that are I/O ports. */
   readonly ports: ReadonlySet<number>;
 }
-
-/** Linux's indices of the PCI regions with rules of their own: linux/vfio.h, VFIO_PCI_ROM_REGION_INDEX and on. */
-const ROM = 6;
-const CONFIG = 7;
-const VGA = 8;
 
 /**
  * Why a pread or pwrite of `bytes` at `offset` of `region` would not reach the device as one access of that width; undefined where it does.
@@ -30,9 +26,10 @@ export function kernelSplits(
   if (bytes <= 4) return undefined;
   if (bytes > 8) return `the kernel moves ${bytes} bytes in steps of at most 8`;
   if (access.bus !== 'pci') return `vfio-${access.bus} splits 8 bytes into two 4-byte accesses`;
-  if (region.index === CONFIG) return 'config space is accessed in at most 4 bytes';
-  if (region.index === ROM) return 'vfio-pci reads the ROM in at most 4 bytes';
-  if (region.index === VGA || access.ports.has(region.index)) return 'an I/O port access has at most 4 bytes';
+  if (region.index === VFIO_PCI_CONFIG_REGION_INDEX) return 'config space is accessed in at most 4 bytes';
+  if (region.index === VFIO_PCI_ROM_REGION_INDEX) return 'vfio-pci reads the ROM in at most 4 bytes';
+  if (region.index === VFIO_PCI_VGA_REGION_INDEX || access.ports.has(region.index))
+    return 'an I/O port access has at most 4 bytes';
   if (singleQword(access)) return undefined;
   return `vfio-pci of Linux ${access.release} splits 8 bytes into two 4-byte accesses`;
 }

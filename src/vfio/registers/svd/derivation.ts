@@ -28,7 +28,7 @@ export class Derivations {
   readonly #reading: Reading;
   /** Elements that can be derived from, by kind and last name. */
   readonly #named = new Map<string, Element[]>();
-  /** Those with a %s in their names: any of their elements may be meant. */
+  /** Those with a %s in their names: each of their elements may be meant. */
   readonly #templates: Element[] = [];
   readonly #chains = new Map<Element, Chain>();
   /** The named members of a container, by kind and name. */
