@@ -1,11 +1,5 @@
 import { framed } from './full-screen.js';
-import type { Window } from './tmux.js';
-
-/** One thing that a user does on the full screen of edu, and what has to be seen. */
-export interface Step {
-  readonly name: string;
-  readonly run: (window: Window) => Promise<void>;
-}
+import { buffer, fieldEdit, leaving, sizes, type Step } from './session-step.js';
 
 /** A whole session on an edu that `opened` has opened, be it simulated or the kernel's: from the first peek to the question of q. */
 export const eduSession: readonly Step[] = [
@@ -36,21 +30,13 @@ export const eduSession: readonly Step[] = [
       await window.until((text) => !text.includes('in every pane but the prompt'), 'the panes');
     },
   },
-  {
-    name: 'a window of any size, and back',
-    async run(window) {
-      for (const [columns, rows] of [
-        [132, 43],
-        [300, 100],
-        [100, 30],
-        [80, 24],
-        [132, 43],
-      ] as const) {
-        await window.resize(columns, rows);
-        await window.until((text) => framed(text, columns, rows), `${columns}x${rows}`);
-      }
-    },
-  },
+  sizes('a window of any size, and back', [
+    [132, 43],
+    [300, 100],
+    [100, 30],
+    [80, 24],
+    [132, 43],
+  ]),
   {
     name: 'a storm of SIGWINCH and of sizes',
     async run(window) {
@@ -64,24 +50,14 @@ export const eduSession: readonly Step[] = [
     },
   },
   {
-    name: 'a field of a register, with the write shown before it is made',
+    name: 'what a run before has written is cleared',
     async run(window) {
-      await window.press('F1');
-      await window.press('Home');
-      for (let step = 0; step < 3; step += 1) await window.press('Down');
-      await window.until((text) => text.includes('registers: region0.STATUS') && />.*IRQ_FACT/.test(text), 'STATUS');
-      await window.type('e');
-      await window.until((text) => text.includes('STATUS.IRQ_FACT'), 'the question');
-      await window.press('C-u');
-      await window.enter('1');
-      await window.until(
-        (text) => text.includes('write this?') && text.includes('set region0.STATUS IRQ_FACT=1'),
-        'the write',
-      );
-      await window.type('y');
-      await window.until((text) => /> \S+ +IRQ_FACT +0x1/.test(text), 'the new value');
+      await window.type(':');
+      await window.enter('poke STATUS 0; echo cleared');
+      await window.until((text) => /│cleared/.test(text), 'the prompt');
     },
   },
+  fieldEdit({ register: 'STATUS', field: 'IRQ_FACT', row: 3 }),
   {
     name: 'an interrupt arrives',
     async run(window) {
@@ -96,15 +72,7 @@ export const eduSession: readonly Step[] = [
       await window.until((text) => /│ +\d+\.\d{6} .*msi/.test(text), 'the log');
     },
   },
-  {
-    name: 'a buffer is there for the device',
-    async run(window) {
-      await window.enter('dma alloc ring 64K');
-      await window.until((text) => /ring .*0x[0-9a-f]+/.test(text.slice(text.indexOf('F4 maps'))), 'the mapping');
-      await window.enter('echo done');
-      await window.until((text) => /│done/.test(text), 'the prompt');
-    },
-  },
+  buffer,
   {
     name: 'what is pasted is no key of a pane',
     async run(window) {
@@ -117,21 +85,5 @@ export const eduSession: readonly Step[] = [
       await window.press('Enter');
     },
   },
-  {
-    name: 'q asks, n stays, y leaves',
-    async run(window) {
-      await window.resize(80, 24);
-      await window.press('F1');
-      await window.type('q');
-      await window.until(
-        (text) => text.includes('leave all the same?') && text.includes('msi enabled'),
-        'the question',
-      );
-      await window.type('n');
-      await window.until((text) => !text.includes('leave all the same?'), 'the panes');
-      await window.type('q');
-      await window.until((text) => text.includes('leave all the same?'), 'the question again');
-      await window.type('y');
-    },
-  },
+  leaving('msi'),
 ];

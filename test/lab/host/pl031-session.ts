@@ -1,5 +1,4 @@
-import type { Step } from './edu-session.js';
-import { framed } from './full-screen.js';
+import { buffer, fieldEdit, leaving, sizes, type Step } from './session-step.js';
 
 /** A whole session on a PL031 that `opened` has opened, be it simulated or the kernel's: from the first peek to the question of q. */
 export const pl031Session: readonly Step[] = [
@@ -10,39 +9,18 @@ export const pl031Session: readonly Step[] = [
       await window.until((text) => text.includes('0x00000031'), 'the answer');
     },
   },
+  sizes('a window of any size', [
+    [300, 100],
+    [132, 43],
+  ]),
   {
-    name: 'a window of any size',
+    name: 'what a run before has written is cleared',
     async run(window) {
-      for (const [columns, rows] of [
-        [300, 100],
-        [132, 43],
-      ] as const) {
-        await window.resize(columns, rows);
-        await window.until((text) => framed(text, columns, rows), `${columns}x${rows}`);
-      }
+      await window.enter('poke RTCIMSC 0; poke RTCICR 1; echo cleared');
+      await window.until((text) => /│cleared/.test(text), 'the prompt');
     },
   },
-  {
-    name: 'a field of a register, with the write shown before it is made',
-    async run(window) {
-      await window.enter('poke RTCIMSC 0; poke RTCICR 1');
-      await window.press('F1', 'Home', 'Down', 'Down', 'Down', 'Down');
-      await window.until(
-        (text) => text.includes('registers: region0.RTCIMSC') && />.*RTCINTR +0x0/.test(text),
-        'RTCIMSC',
-      );
-      await window.type('e');
-      await window.until((text) => text.includes('RTCIMSC.RTCINTR'), 'the question');
-      await window.press('C-u');
-      await window.enter('1');
-      await window.until(
-        (text) => text.includes('write this?') && text.includes('set region0.RTCIMSC RTCINTR=1'),
-        'the write',
-      );
-      await window.type('y');
-      await window.until((text) => /> \S+ +RTCINTR +0x1/.test(text), 'the new value');
-    },
-  },
+  fieldEdit({ register: 'RTCIMSC', field: 'RTCINTR', row: 4 }),
   {
     name: 'the alarm arrives, and is there again when it was acknowledged',
     async run(window) {
@@ -56,28 +34,6 @@ export const pl031Session: readonly Step[] = [
       await window.until((text) => /irq0 +armed +1\/1 +1 /.test(text), 'the armed vector again');
     },
   },
-  {
-    name: 'a buffer is there for the device',
-    async run(window) {
-      await window.enter('dma alloc ring 64K');
-      await window.until((text) => /ring .*0x[0-9a-f]+/.test(text.slice(text.indexOf('F4 maps'))), 'the mapping');
-    },
-  },
-  {
-    name: 'q asks, n stays, y leaves',
-    async run(window) {
-      await window.resize(80, 24);
-      await window.press('F1');
-      await window.type('q');
-      await window.until(
-        (text) => text.includes('leave all the same?') && text.includes('irq0 enabled'),
-        'the question',
-      );
-      await window.type('n');
-      await window.until((text) => !text.includes('leave all the same?'), 'the panes');
-      await window.type('q');
-      await window.until((text) => text.includes('leave all the same?'), 'the question again');
-      await window.type('y');
-    },
-  },
+  buffer,
+  leaving('irq0'),
 ];
