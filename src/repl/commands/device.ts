@@ -29,13 +29,13 @@ function profileOf({ profile }: Device): { value: string; note?: string } {
   return { value: profile.name, ...(note.length > 0 && { note: note.join('; ') }) };
 }
 
-/** 'rw map' and what else VFIO says of a region, in few columns. */
 /** Why no access goes by a mapped window, where that is so of the whole device. */
 function whyUnmapped(device: Device): string | undefined {
   if (device.via === 'snapshot') return 'a snapshot has values, and no device behind them';
   return device.mmap ? device.accessFallback : 'mapping is switched off (option mmap)';
 }
 
+/** 'rw map' and what else VFIO says of a region, in few columns. */
 function flagsOf({ info }: Region): string {
   const words = [
     ...(info.readable || info.writable ? [`${info.readable ? 'r' : ''}${info.writable ? 'w' : ''}`] : []),
